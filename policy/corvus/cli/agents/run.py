@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -25,7 +25,7 @@ from corvus.cli.agents.clients import Situation, setup_of
 from corvus.cli.agents.leads import run_keys, with_upstreams
 from corvus.cli.agents.run_text import refuse_without_budget
 from corvus.cli.agents.tally import Tally
-from corvus.cli.credentials import hide
+from corvus.cli.credentials import STORE_PASSWORD, hide
 from corvus.compile import RunLimits
 from corvus.governor.rules import budgets_of_run
 from corvus.model.steering import MissionOutcome, MissionRequest, OverrideRequest
@@ -110,14 +110,16 @@ class Run:
         self._require_store()
         _require_extra()
         everything = dict(os.environ)
-        hidden = self._withheld(everything)
+        passwords = self._store_passwords(everything)
+        hidden = self._withheld(everything, passwords)
         with self._runtime.governor() as governor, self._notifying(governor, everything):
             runs = runfile.folder_of(self._runtime.ledger_path)
             if self._runtime.policy.enabled:
                 runfile.end_dead_runs(runs, governor)
             with self._proxy(governor, everything) as (url, secret), self._folder() as folder:
-                hide({*hidden, *run_keys(self._configured)})
+                hide({*hidden, *run_keys(self._configured)}, needed=[STORE_PASSWORD])
                 kept = {name: text for name, text in everything.items() if name not in hidden}
+                kept |= {name: rest for name, rest in passwords.items() if rest is not None}
                 words, variables = setup_of(
                     command,
                     Situation(
@@ -130,7 +132,7 @@ class Run:
                 with self._opened(governor, runs):
                     exit_code: int | None = None
                     try:
-                        self._say_start(governor, hidden)
+                        self._say_start(governor, self._named(hidden, passwords))
                         exit_code = run_child(path, words, environment, folder)
                     finally:
                         self._end(governor, exit_code)
@@ -181,11 +183,22 @@ class Run:
             refuse_without_budget(self._runtime, request.surface)
         return budgets
 
-    def _withheld(self, environment: dict[str, str]) -> tuple[str, ...]:
+    def _store_passwords(self, environment: dict[str, str]) -> dict[str, str | None]:
+        """Return the variables with the password of a shared store, and what is left of each."""
+        url = self._runtime.store_url
+        found = {} if url is None else credentials.store_passwords(url, environment)
+        return {name: rest for name, rest in found.items() if name not in self._request.passed}
+
+    def _withheld(
+        self, environment: dict[str, str], passwords: Collection[str]
+    ) -> tuple[str, ...]:
+        oidc = self._options.sign_in.oidc
+        of_sign_in = [oidc.client_secret_env] if oidc and oidc.client_secret_env else []
+        of_notices = [name for target in self._runtime.notify for name in target.variables]
         return credentials.withheld(
             environment,
             upstreams=self._options.upstreams,
-            secrets=[name for target in self._runtime.notify for name in target.variables],
+            secrets=[*of_notices, *of_sign_in, *passwords],
             passed=self._request.passed,
             keeps_log_in=self._keeps_log_in,
         )
@@ -302,7 +315,7 @@ class Run:
             )
         )
 
-    def _say_start(self, governor: Governor, hidden: tuple[str, ...]) -> None:
+    def _say_start(self, governor: Governor, hidden: Sequence[str]) -> None:
         runtime = self._runtime
         is_limited = bool(self._budgets) or self._request.limits.run_nano_usd is not None
         if not is_limited:
@@ -319,9 +332,17 @@ class Run:
         )
         for caution in cautions:
             run_text.say(caution)
+        if hidden:
+            run_text.say(run_text.withheld(hidden))
+
+    def _named(self, hidden: Sequence[str], passwords: Mapping[str, str | None]) -> list[str]:
+        """Return what the command does not get, for people."""
         replaced = () if self._keeps_log_in else run_keys(self._configured)
-        if names := [name for name in hidden if name not in replaced]:
-            run_text.say(run_text.withheld(names))
+        return [
+            f"the password in {name}" if passwords.get(name) is not None else name
+            for name in hidden
+            if name not in replaced
+        ]
 
     def _end(self, governor: Governor, exit_code: int | None) -> None:
         """Close what was opened, and show the summary; a fault here changes nothing."""
