@@ -24,13 +24,6 @@ def test_the_config_can_be_used(tmp_path: Path) -> None:
     assert [budget.per for budget in policy.budgets[-2:]] == [("token",), ("subagent",)]
 
 
-def test_a_share_is_kept_free_and_freed(capsys: pytest.CaptureFixture[str]) -> None:
-    (text,) = blocks("python")
-    exec(compile(text, "docs/sessions.md", "exec"), {})
-    said = capsys.readouterr().out.splitlines()
-    assert said == ["budget_exceeded", "what the tests have left is free again"]
-
-
 @pytest.mark.parametrize("client", CLIENTS, ids=[client.name for client in CLIENTS])
 def test_the_headers_of_each_client_are_those_that_are_read(client: Client) -> None:
     names = (client.sessions[0], client.subagent, client.parent)

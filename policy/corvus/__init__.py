@@ -6,12 +6,15 @@ that ``corvus check`` starts without what it does not need.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from corvus.base.errors import PolicyError
     from corvus.base.money import NanoUSD
+    from corvus.clients import AsyncGovernedTransport as AsyncGovernedTransport
+    from corvus.clients import GovernedTransport as GovernedTransport
     from corvus.config.check.check import check_paths
     from corvus.diagnostics.model import ConfigError, Diagnostic
     from corvus.governor.governor import Governor
@@ -64,14 +67,21 @@ _HOME = {
 }
 
 
+_OF_CLIENTS = ("AsyncGovernedTransport", "GovernedTransport")
+"""Not in ``__all__``, because they need an extra: a star takes only what is always there."""
+
+
 def __getattr__(name: str) -> object:
     """Load a public name on first use (PEP 562)."""
     if name in ("clients", "testing"):
         return import_module(f"corvus.{name}")
+    if name in _OF_CLIENTS:
+        return getattr(import_module("corvus.clients"), name)
     if name not in _HOME:
-        raise AttributeError(f"module 'corvus' has no attribute {name!r}")
+        message = f"module 'corvus' has no attribute {name!r}"
+        raise AttributeError(message, name=name, obj=sys.modules[__name__])  # for "Did you mean"
     return getattr(import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return [*__all__, *_OF_CLIENTS, "__version__", "clients", "testing"]

@@ -15,7 +15,8 @@ ROOM = re.compile(r"^\| `(\w+)(?:/|\.py)` \|", re.MULTILINE)
 DOCUMENTS = (
     "CONTRIBUTING.md",
     "SECURITY.md",
-    *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")),
+    "README.md",
+    *(p.relative_to(ROOT).as_posix() for p in (ROOT / "docs").rglob("*.md")),
 )
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#]+)")
 PATH = re.compile(
@@ -54,7 +55,10 @@ def test_every_path_that_a_document_names_exists(name: str) -> None:
     text = document.read_text(encoding="utf-8")
     links = [target for target in LINK.findall(text) if not (document.parent / target).exists()]
     assert links == []
-    named = {path.rstrip("./") for path in PATH.findall(text) if not PLACEHOLDER.search(path)}
+    if document.parent.name in ("rules", "reference"):
+        return  # written from code, whose examples name files of a reader
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+    named = {path.rstrip("./") for path in PATH.findall(prose) if not PLACEHOLDER.search(path)}
     roots = (ROOT, PACKAGE, document.parent)
     assert {path for path in named if not any((root / path).exists() for root in roots)} == set()
 

@@ -11,7 +11,7 @@ import pytest
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else it comes over the net
 ROOT = Path(__file__).parents[2]
-FILES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+FILES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NAME = re.compile(r"(?<![\w./-])corvus(?:\.[A-Za-z_]\w*)+(?![\w/*-])")
 IMPORT = re.compile(r"^from (corvus(?:\.\w+)*) import (.+)$", re.MULTILINE)
 ENDINGS = {"json", "jsonl", "md", "py", "sarif", "service", "sock", "toml", "xml"}

@@ -18,6 +18,8 @@ from corvus.config.model import quick
 from corvus.prices.book import BOOK_PATH
 from tools.checkout import HERE
 from tools.generate import (
+    command_reference,
+    config_reference,
     config_schemas,
     import_formats,
     price_book,
@@ -50,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def generated() -> dict[Path, str]:
     """Return the text of every generated file."""
-    readme, imports = HERE / "README.md", HERE / "docs" / "imports.md"
+    reports, imports = HERE / "docs" / "reports.md", HERE / "docs" / "imports.md"
     book = price_book.render()
     if book is None:
         print(
@@ -68,7 +70,9 @@ def generated() -> dict[Path, str]:
         },
         **rule_pages.published(),
         **schemastore.published(),
-        readme: report_index.render(readme.read_text(encoding="utf-8")),
+        HERE / command_reference.PAGE: command_reference.published(),
+        HERE / config_reference.PAGE: config_reference.published(),
+        reports: report_index.render(reports.read_text(encoding="utf-8")),
         imports: import_formats.render(imports.read_text(encoding="utf-8")),
     }
 

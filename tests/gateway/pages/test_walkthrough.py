@@ -1,4 +1,4 @@
-"""The walk of the README: an agent runs into its budget, it is lifted once, the audit tells."""
+"""The walk of ``docs/dashboard.md``: a budget refuses, is lifted once, and the audit has it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from tests.clients.upstream import Answer, Asked, Upstream
 from tests.gateway.pages.visiting import ROOT, words
 
 TOP = Path(__file__).parents[3]
-README = (TOP / "README.md").read_text(encoding="utf-8")
-_PART = README.partition("### The dashboard")[2].partition("\n### ")[0]
+_PART = (TOP / "docs" / "dashboard.md").read_text(encoding="utf-8")
 MADE, RAN = [
     re.findall(r"^\$ (.*)$", block, re.MULTILINE)
     for block in re.findall(r"```console\n(.*?)```", _PART, re.DOTALL)
@@ -76,7 +75,7 @@ def upstream() -> Iterator[Upstream]:
         yield running
 
 
-def test_the_walk_of_the_readme(tmp_path: Path, upstream: Upstream) -> None:
+def test_the_walk_of_the_page(tmp_path: Path, upstream: Upstream) -> None:
     walk = Walk(tmp_path, upstream)
     *tokens, gateway = MADE
     ops, bot = (re.search(r"cvk_\S+", walk.run(f"{one} --format kv").stdout) for one in tokens)

@@ -12,7 +12,8 @@ from typing import Any
 from typer.core import TyperCommand
 
 
-def _parser_of(name: str) -> argparse.ArgumentParser | None:
+def parser_of(name: str) -> argparse.ArgumentParser | None:
+    """Return the parser of a command that reads its own arguments; None for any other."""
     match name:
         case "check":
             from corvus.cli.check_options import parser_of_check as parser
@@ -20,6 +21,8 @@ def _parser_of(name: str) -> argparse.ArgumentParser | None:
             from corvus.cli.migration.migrate import parser_of_migrate as parser
         case "explain":
             from corvus.cli.explain import parser_of_explain as parser
+        case "lsp":
+            from corvus.cli.serving.lsp import parser_of_lsp as parser
         case _:
             return None
     return parser()
@@ -30,7 +33,7 @@ class PassedOn(TyperCommand):
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """Return what may follow; file names where it is nothing, as the shell does."""
-        parser = _parser_of(self.name or "")
+        parser = parser_of(self.name or "")
         words = _words(self.name or "", parser, [*ctx.args], incomplete) if parser else ()
         return _items(words, incomplete)
 

@@ -17,15 +17,8 @@ exit codes: 0 the editor announced the end, 1 it left without, 2 usage, or the e
 
 def main(argv: list[str]) -> int:
     """Run ``corvus lsp`` with the arguments after its name; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="corvus lsp",
-        description="Serve the language server protocol: diagnostics, fixes, hover, completion.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--stdio", action="store_true", help="accepted; there is no other way")
     try:
-        parser.parse_args(argv)
+        parser_of_lsp().parse_args(argv)
     except SystemExit as stop:  # argparse has printed its message or the help
         return Exit.USAGE if stop.code else Exit.CLEAN
     try:
@@ -44,3 +37,15 @@ def main(argv: list[str]) -> int:
         print("error: the language server needs standard input and output", file=sys.stderr)
         return Exit.USAGE
     return serve(PRICE_FACTS, sys.stdin.buffer)
+
+
+def parser_of_lsp() -> argparse.ArgumentParser:
+    """Return what ``corvus lsp`` takes."""
+    parser = argparse.ArgumentParser(
+        prog="corvus lsp",
+        description="Serve the language server protocol: diagnostics, fixes, hover, completion.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--stdio", action="store_true", help="accepted; there is no other way")
+    return parser
