@@ -120,9 +120,10 @@ def test_the_next_process_of_the_host_knows_what_was_seen(
 
 
 def test_what_was_seen_is_kept_in_a_file_of_our_own(place: PostgresPlace, tmp_path: Path) -> None:
-    """A link that somebody put there leads to nothing that is written, and a pipe is not waited
-    for."""
-    seen = place.unsettled_path.with_name(place.unsettled_path.name.split(".unsettled")[0] + ".seen")
+    """A link leads to nothing that is written, and a pipe is not waited for."""
+    seen = place.unsettled_path.with_name(
+        f"{place.unsettled_path.name.split('.unsettled')[0]}.seen"
+    )
     victim = tmp_path / "victim"
     victim.write_text("theirs")
     seen.symlink_to(victim)

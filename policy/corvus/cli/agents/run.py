@@ -189,9 +189,7 @@ class Run:
         found = {} if url is None else credentials.store_passwords(url, environment)
         return {name: rest for name, rest in found.items() if name not in self._request.passed}
 
-    def _withheld(
-        self, environment: dict[str, str], passwords: Collection[str]
-    ) -> tuple[str, ...]:
+    def _withheld(self, environment: dict[str, str], passwords: Collection[str]) -> tuple[str, ...]:
         oidc = self._options.sign_in.oidc
         of_sign_in = [oidc.client_secret_env] if oidc and oidc.client_secret_env else []
         of_notices = [name for target in self._runtime.notify for name in target.variables]
