@@ -27,6 +27,7 @@ from corvus.cli.agents.run_text import refuse_without_budget
 from corvus.cli.agents.tally import Tally
 from corvus.cli.credentials import STORE_PASSWORD, hide
 from corvus.compile import RunLimits
+from corvus.config.layers.order import Layer
 from corvus.governor.rules import budgets_of_run
 from corvus.model.steering import MissionOutcome, MissionRequest, OverrideRequest
 
@@ -96,6 +97,7 @@ class Run:
         self._checkout = checkout_of(Path.cwd(), request.branch)
         self._keeps_log_in = any(upstream.pass_through for upstream in self._options.upstreams)
         self._budgets = self._require_budget()
+        self._require_hidden_password()
         self._tally = Tally()
 
     def go(self, command: list[str]) -> int:
@@ -147,6 +149,19 @@ class Run:
         place = self._runtime.bookkeeping.place
         if self._runtime.policy.enabled and place.is_shared:
             _ = place.exists  # one that nobody has made yet is made by the first governed call
+
+    def _require_hidden_password(self) -> None:
+        """Refuse a password that the system shows to every command.
+
+        Raises:
+            RunRefused: The password of the store stands on the command line.
+        """
+        if run_text.password_layer(self._runtime) is Layer.COMMAND_LINE:
+            raise RunRefused(
+                "--set governance.ledger.url has a password, and any command can read the command "
+                "line: put the URL into CORVUS_GOVERNANCE__LEDGER__URL, or the password into "
+                "~/.pgpass"
+            )
 
     def _require_budget(self) -> list[Budget]:
         """Return the budgets that limit the run.
