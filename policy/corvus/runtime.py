@@ -54,7 +54,9 @@ if TYPE_CHECKING:
     from corvus.governor.governor import Governor
     from corvus.governor.recount import History
     from corvus.ledger.ledger import Ledger
+    from corvus.model.decision import Decision
     from corvus.model.parts import PartsPage, PartsQuery
+    from corvus.model.request import Request
     from corvus.model.steering import AuditEvent
     from corvus.store.standing import TargetStanding
     from corvus.store.store import Store
@@ -281,6 +283,25 @@ class Runtime:
 
         with closing(open_store(None, self.clock)) as store:
             return Governor(self.policy, store, books=self.books).parts(query)
+
+    def evaluate(self, request: Request) -> Decision:
+        """Say what would be decided of a call now, and reserve nothing.
+
+        Before the first call no store is made; what the ledger has counts.
+
+        Raises:
+            StoreError: The store is there and cannot be used.
+            LedgerError: Budgets must be counted, and the ledger cannot be read.
+        """
+        if self.bookkeeping.place.exists:
+            with self._stored_governor() as governor:
+                return governor.evaluate(request)
+        from corvus.governor.governor import Governor
+        from corvus.store.place import open_store
+
+        with closing(open_store(None, self.clock)) as store:
+            history = self.bookkeeping.history(store)
+            return Governor(self.policy, store, books=self.books, history=history).evaluate(request)
 
     async def aparts(self, query: PartsQuery) -> PartsPage:
         """Do what ``parts`` does, without keeping the event loop waiting."""

@@ -8,6 +8,8 @@ unless the user says so. A summary that fails is said and changes nothing about 
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
@@ -17,6 +19,7 @@ from corvus.model.request import Surface
 
 if TYPE_CHECKING:
     from corvus.cli.agents.run import RunRequest
+    from corvus.runtime import Runtime
 
 Command: TypeAlias = Annotated[
     list[str], typer.Argument(metavar="COMMAND...", help="What to run, with its own options.")
@@ -158,4 +161,18 @@ def _run(
     from corvus.runtime import open_runtime
 
     runtime = open_runtime(config or (), sets=sets or (), ledger=ledger)
+    if request.surface == Surface.CLI_CODE and not request.pass_through:
+        request = _with_log_in(command, request, runtime)
     raise typer.Exit(Run(runtime, request).go(command))
+
+
+def _with_log_in(command: list[str], request: RunRequest, runtime: Runtime) -> RunRequest:
+    """Let a coding agent without a key keep its own log-in, and say so."""
+    from corvus.cli.agents.log_in import missing_key
+    from corvus.cli.agents.run_text import say
+
+    missing = missing_key(command, runtime.gateway, os.environ)
+    if missing is None:
+        return request
+    say(missing.line)
+    return replace(request, pass_through=missing.has_log_in)

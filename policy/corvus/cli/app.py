@@ -112,6 +112,11 @@ COMMANDS = {
         "Show what was spent today, on what, and what the budgets have left.",
         _SPEND,
     ),
+    "statusline": _Entry(
+        "everyday.statusline",
+        "Print one line for the status line of Claude Code: session, day, what budgets have left.",
+        _SPEND,
+    ),
     "sql": _Entry(
         "sql", "Ask the ledger in SQL: one SELECT, which reads its tables and nothing else.", _SPEND
     ),
@@ -179,6 +184,11 @@ COMMANDS = {
         _SERVE,
     ),
     "token": _Entry("serving.token", "Access tokens of the gateway.", _SERVE, True),
+    "mcp": _Entry(
+        "serving.mcp",
+        "Serve an agent over MCP: what budgets have left, what a call would cost, reports.",
+        _SERVE,
+    ),
     "notify": _Entry(
         "serving.notify", "Notifications: where they go, and whether they arrive.", _SERVE, True
     ),

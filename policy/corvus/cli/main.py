@@ -1,8 +1,8 @@
 """The ``corvus`` command.
 
-``check``, ``migrate``, ``explain`` and ``lsp`` go past the heavy command line, everything else goes
-to it. No error of ours ever shows a traceback here; a bug does only when ``CORVUS_TRACEBACK`` is
-set.
+``check``, ``migrate``, ``explain``, ``lsp`` and ``statusline`` go past the heavy command line,
+everything else goes to it. No error of ours ever shows a traceback here; a bug does only when
+``CORVUS_TRACEBACK`` is set.
 """
 
 from __future__ import annotations
@@ -139,6 +139,10 @@ def _run(argv: list[str]) -> int:
             from corvus.cli.explain import main as explain
 
             return explain(argv[1:])
+        case ["statusline"] if len(argv) == 1:  # after every answer of an agent
+            from corvus.cli.everyday.line import main as statusline
+
+            return statusline()
         case ["lsp"]:
             from corvus.cli.serving.lsp import main as lsp
 

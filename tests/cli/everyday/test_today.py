@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tzlocal
 
 from corvus.cli.everyday import today as command
 from corvus.cli.exits import Exit
@@ -73,7 +74,10 @@ def test_the_zone_is_that_of_the_machine(
     logs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TZ", "America/New_York")
+    tzlocal.reload_localzone()
     assert as_json(capsys)["zone"] == "America/New_York"
+    monkeypatch.undo()
+    tzlocal.reload_localzone()
 
 
 def test_yesterday_is_compared_at_the_same_time(

@@ -141,6 +141,12 @@ def setup_of(command: Sequence[str], situation: Situation) -> tuple[list[str], d
 Row: TypeAlias = Callable[[Situation, Sequence[str]], Setup]
 
 
+def program_of(command: Sequence[str]) -> str | None:
+    """Return the name of the agent that a command runs; ``None`` for an unknown one."""
+    _, row = _client_of(command)
+    return next((name for name, own in CLIENTS.items() if own is row), None)
+
+
 def _client_of(command: Sequence[str]) -> tuple[int, Row | None]:
     """Return which word of a command names an agent, and its row; ``None`` for an unknown one."""
     name = os.path.basename(command[0])

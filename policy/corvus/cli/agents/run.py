@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Collection, Generator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -131,7 +131,7 @@ class Run:
                 environment = environment_of(
                     kept, variables, session_id=self.session_id, run_id=self._id
                 )
-                with self._opened(governor, runs):
+                with self._opened(governor, runs), self._card():
                     exit_code: int | None = None
                     try:
                         self._say_start(governor, self._named(hidden, passwords))
@@ -300,6 +300,15 @@ class Run:
             if self._request.override:
                 self._override(governor)
             yield
+
+    def _card(self) -> AbstractContextManager[None]:
+        """Keep what `corvus statusline` reads in the command: limits of a run are in no config."""
+        if not self._runtime.policy.enabled:
+            return nullcontext()
+        from corvus.cli.everyday.card import of_run
+
+        mission = None if self._mission is None else self._mission_request(self._mission)
+        return of_run(self._runtime, self._id, self.session_id, mission)
 
     def _mission_request(self, mission: str) -> MissionRequest:
         limit = self._request.limits.run_nano_usd

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from corvus.reporting.today import Share, Spent, Today
     from corvus.runtime import Runtime
     from corvus.usage.importers.known_logs import KnownLogs
+    from corvus.usage.importers.model import OnProgress
 
 
 @dataclass(slots=True)
@@ -114,18 +116,25 @@ def has_something() -> bool:
 
 
 def _zone(name: str | None) -> str:
-    """Return the zone asked for, or that of this machine, UTC where it has no name.
+    """Return the zone asked for, or that of this machine.
 
     Raises:
         ReportParameterInvalid: There is no such zone.
     """
-    from corvus.base.errors import ReportParameterInvalid
     from corvus.cli.times import parse_zone
 
-    if name is not None:
-        parse_zone(name)
-        return name
+    if name is None:
+        return machine_zone()
+    parse_zone(name)
+    return name
+
+
+def machine_zone() -> str:
+    """Return the IANA name of the zone of this machine; UTC where it has none."""
     from tzlocal import get_localzone_name
+
+    from corvus.base.errors import ReportParameterInvalid
+    from corvus.cli.times import parse_zone
 
     try:
         found = get_localzone_name()
@@ -135,23 +144,34 @@ def _zone(name: str | None) -> str:
     return "UTC" if found in ("Etc/UTC", "Etc/UCT", "UCT", "Zulu") else found
 
 
-def import_new(runtime: Runtime) -> Imported:
-    """Import what is new in the logs of known programs; a fault is noted and keeps nothing back."""
+def import_new(runtime: Runtime, *, shows_progress: bool = True) -> Imported:
+    """Import what is new in the logs of known programs; a fault is noted and keeps nothing back.
+
+    Args:
+        runtime: Whose ledger.
+        shows_progress: Whether a person waits.
+    """
     from corvus.usage.importers.known_logs import known_logs
 
     imported = Imported()
     logs = known_logs(os.environ)
     if not logs:
         return imported
+    from corvus.cli.usage import progress
+
     try:
-        _import(runtime, logs, imported)
+        _import(runtime, logs, imported, progress() if shows_progress else nullcontext())
     except PolicyError as fault:
         imported.faults.append(str(fault))
     return imported
 
 
-def _import(runtime: Runtime, logs: Sequence[KnownLogs], imported: Imported) -> None:
-    from corvus.cli.usage import progress
+def _import(
+    runtime: Runtime,
+    logs: Sequence[KnownLogs],
+    imported: Imported,
+    shown: AbstractContextManager[OnProgress | None],
+) -> None:
     from corvus.usage.importers.known_logs import import_known
     from corvus.usage.importers.model import ImportOptions
 
@@ -160,7 +180,7 @@ def _import(runtime: Runtime, logs: Sequence[KnownLogs], imported: Imported) -> 
         clock=runtime.clock, imported=books.imported_files(), own_store=books.store_id()
     )
     has_read = False
-    with progress() as shows:
+    with shown as shows:
         for one in logs:
             summary = import_known(
                 books.importing, one, runtime.books, options=options, on_progress=shows

@@ -1,0 +1,39 @@
+"""The options of ``corvus statusline``; without any, ``corvus.cli.everyday.line`` answers alone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def statusline(
+    *,
+    refresh: Annotated[
+        Path | None,
+        typer.Option(
+            "--refresh",
+            metavar="FOLDER",
+            help="Find out which budgets are in force in a folder, and print nothing.",
+        ),
+    ] = None,
+) -> None:
+    """Print one line for the status line of Claude Code: session, day, what budgets have left.
+
+    It reads the JSON that Claude Code gives it on standard input. It never waits: what takes time
+    is found out by a process in the background, and stands in the line the next time.
+
+    Example: corvus statusline < /dev/null
+    """
+    if refresh is not None:
+        from corvus.cli.everyday import card
+
+        if not refresh.is_dir():
+            raise typer.BadParameter(f"{refresh} is no folder", param_hint="--refresh")
+        card.refresh(refresh, os.environ)
+        return
+    from corvus.cli.everyday.line import main
+
+    raise typer.Exit(main())

@@ -1,0 +1,267 @@
+"""``corvus statusline``: one line from the store, that never waits (CLI-7)."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from corvus.base.time import microseconds
+from corvus.cli.everyday import card, line
+from corvus.cli.exits import Exit
+from corvus.cli.main import main
+from tests.cli.everyday.test_today import log
+from tests.cli.places import Place
+from tests.fakes import FrozenClock
+
+SAID = {"session_id": "a", "cost": {"total_cost_usd": 0.1234}}
+
+
+@pytest.fixture
+def here(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A place whose ledger its config names, so that a folder is enough to find all."""
+    with place.config.open("a") as config:
+        config.write(f'\n[governance.ledger]\npath = "{place.ledger}"\n')
+    return place
+
+
+def shown(place: Place, clock: FrozenClock, said: dict[str, Any] = SAID, **more: str) -> str:
+    """Return the line of the place's folder as it is now, without colours."""
+    environment = {**os.environ, "NO_COLOR": "1", **more}
+    now = microseconds(clock.now())
+    found = line.read_card(environment, str(place.config.parent), now)
+    return line.line(said, found, environment, now)
+
+
+def refresh(place: Place) -> None:
+    card.refresh(place.config.parent, os.environ)
+
+
+@pytest.fixture
+def _at_noon(clock: FrozenClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let cards be written at the time of the clock."""
+
+    def nanoseconds() -> int:
+        return microseconds(clock.now()) * 1000
+
+    monkeypatch.setattr("corvus.cli.everyday.card.time.time_ns", nanoseconds)
+
+
+pytestmark = pytest.mark.usefixtures("_at_noon")
+
+
+def test_the_line_shows_what_budgets_have_left(here: Place, clock: FrozenClock) -> None:
+    here.spend(50)
+    assert shown(here, clock) == "session $0.12", "nobody has said yet what is in force"
+    refresh(here)
+    assert shown(here, clock) == (
+        "session $0.50 of $2.00, $1.50 left · day $0.50 of $4.00, $3.50 left · "
+        "opus-week $0.00 of $3.00, $3.00 left"
+    )
+
+
+def test_what_is_spent_and_held_later_is_there_at_once(here: Place, clock: FrozenClock) -> None:
+    here.spend(50)
+    refresh(here)
+    here.spend(25)
+    assert here.hold(100)
+    assert shown(here, clock).startswith("session $0.75 of $2.00, $0.25 left")
+    assert shown(here, clock, {"session_id": "b"}).startswith("session $0.00 of $2.00")
+    assert shown(here, clock, CORVUS_SESSION_ID="b").startswith("session $0.00 of $2.00")
+
+
+def test_colours_say_how_full_a_budget_is(here: Place, clock: FrozenClock) -> None:
+    here.spend(0)
+    refresh(here)
+    environment = {**os.environ}
+    colours: list[str] = []
+    for cents in (10, 150, 40):
+        here.spend(cents)
+        now = microseconds(clock.now())
+        found = line.read_card(environment, str(here.config.parent), now)
+        colours.append(line.line(SAID, found, environment, now).partition("session")[0])
+    assert colours == ["\x1b[32m", "\x1b[33m", "\x1b[31m"]
+    assert shown(here, clock).startswith("session $2.00 of $2.00, nothing left")
+
+
+def test_a_card_outlives_the_day(here: Place, clock: FrozenClock) -> None:
+    from datetime import timedelta
+
+    clock.move(timedelta(hours=11, minutes=50))
+    here.spend(50)
+    refresh(here)
+    clock.move(timedelta(minutes=20))
+    assert "day $0.00 of $4.00" in shown(here, clock)
+    assert "session $0.50 of $2.00" in shown(here, clock)
+
+
+def test_a_changed_config_or_variable_makes_the_card_void(
+    here: Place, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.spend(50)
+    refresh(here)
+    assert "day" in shown(here, clock)
+    assert shown(here, clock, CORVUS_COST__DAILY_LIMIT_USD="9") == "session $0.12"
+    here.config.write_text(here.config.read_text().replace("daily_limit_usd = 4", ""))
+    assert shown(here, clock) == "session $0.12"
+    refresh(here)
+    assert "day $0.50 of $10.00" in shown(here, clock)
+    (here.config.parent / "sub").mkdir()
+    assert line.read_card(os.environ, str(here.config.parent / "sub"), 0) is None
+
+
+def test_a_config_with_errors_is_said(here: Place, clock: FrozenClock) -> None:
+    here.config.write_text("[cost]\nenabeld = true\n")
+    refresh(here)
+    assert shown(here, clock) == (
+        "session $0.12 · corvus: cannot use corvus.toml: run `corvus check` on it"
+    )
+    here.config.write_text("[cost]\nenabled = true\n")
+    assert shown(here, clock) == "session $0.12", "it is looked at again"
+
+
+def test_a_store_that_cannot_be_read_is_said(here: Place, clock: FrozenClock) -> None:
+    here.spend(50)
+    refresh(here)
+    here.store.write_bytes(b"no database" * 1000)
+    assert "the store cannot be read: file is not a database" in shown(here, clock)
+
+
+def test_without_a_budget_the_day_is_that_of_the_ledger(
+    tmp_path: Path, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log(tmp_path / "home/.claude/projects/-app/a.jsonl", clock.now())
+    environment = {**os.environ, "NO_COLOR": "1"}
+    card.refresh(tmp_path, os.environ)
+    now = microseconds(clock.now())
+    found = line.read_card(environment, str(tmp_path), now)
+    assert line.line(SAID, found, environment, now) == "session $0.12 · today $3.00 · no budget"
+
+
+def test_a_budget_that_no_governor_has_met_is_counted_from_the_ledger(
+    here: Place, clock: FrozenClock
+) -> None:
+    here.spend(50)
+    here.run("ledger", "drain")
+    with here.config.open("a") as config:
+        config.write('\n[[cost.budgets]]\nname = "year"\nperiod = "year"\nlimit_usd = 9\n')
+    refresh(here)
+    assert "year $0.50 of $9.00" in shown(here, clock)
+
+
+def test_a_store_that_comes_into_being_is_met(here: Place, clock: FrozenClock) -> None:
+    refresh(here)
+    assert "day $0.00 of $4.00" in shown(here, clock)
+    here.spend(50)
+    assert shown(here, clock) == "session $0.12", "the card is void"
+    refresh(here)
+    assert "day $0.50 of $4.00" in shown(here, clock)
+
+
+def test_a_shared_store_is_never_asked_by_the_line(
+    tmp_path: Path, clock: FrozenClock, postgres_url: str
+) -> None:
+    place = Place(tmp_path, clock, url=postgres_url)
+    place.run("store", "init")
+    place.spend(50)
+    os.environ["CORVUS_GOVERNANCE__LEDGER__PATH"] = str(place.ledger)
+    try:
+        refresh(place)
+        found = line.read_card(os.environ, str(tmp_path), microseconds(clock.now()))
+        assert found is not None
+        assert found["store"] is None
+        assert postgres_url not in json.dumps(found), "it may hold a password"
+        assert "day $0.50 of $4.00, $3.50 left" in shown(place, clock)
+        from datetime import timedelta
+
+        clock.move(timedelta(minutes=3))
+        assert shown(place, clock).endswith("as of 3 min ago")
+    finally:
+        del os.environ["CORVUS_GOVERNANCE__LEDGER__PATH"]
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"no json", b"[]", b'{"cost": 1}', b'{"workspace": {"current_dir": 7}}', b"\xff"]
+)
+def test_whatever_is_said_there_is_a_line(tmp_path: Path, said: bytes) -> None:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home")}
+    command = [sys.executable, "-m", "corvus", "statusline"]
+    done = subprocess.run(
+        command, input=said, capture_output=True, env=environment, cwd=tmp_path, check=True
+    )
+    assert (done.stdout, done.stderr) == (b"corvus\n", b"")
+
+
+def test_the_card_is_written_in_the_background(real_place: Place) -> None:
+    folder = real_place.config.parent
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder / "home"), "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "corvus", "statusline"]
+    said = json.dumps({"cwd": str(folder), **SAID}).encode()
+
+    def run() -> str:
+        done = subprocess.run(
+            command, input=said, capture_output=True, env=environment, cwd="/", check=True
+        )
+        return done.stdout.decode().strip()
+
+    assert run() == "session $0.12"
+    until = time.monotonic() + 60
+    while (found := run()) == "session $0.12" and time.monotonic() < until:
+        time.sleep(0.2)
+    assert "day $0.00 of $4.00, $4.00 left" in found
+
+
+def test_a_line_loads_nothing_heavy() -> None:
+    heavy = ["typer", "rich", "duckdb", "pydantic", "corvus.runtime", "subprocess", "typing"]
+    script = (
+        "import sys; sys.argv = ['corvus', 'statusline']\n"
+        "from corvus.cli.main import _run\n"
+        "assert _run(['statusline']) == 0\n"
+        f"assert not set({heavy!r}) & set(sys.modules), set({heavy!r}) & set(sys.modules)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, stdin=subprocess.DEVNULL
+    )
+
+
+def test_a_run_without_a_config_has_its_own_limits_in_the_line(tmp_path: Path) -> None:
+    from tests.gateway.provider import Provider
+
+    provider = Provider()
+    (tmp_path / "corvus.toml").write_text(
+        f'[governance.upstreams.openai]\nkind = "openai"\nbase_url = "{provider.url}/v1"\n'
+    )
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path / "home"),
+        "NO_COLOR": "1",
+        "OPENAI_API_KEY": "sk-x",
+    }
+    corvus = [sys.executable, "-m", "corvus"]
+    inner = [sys.executable, "-m", "corvus", "statusline"]
+    done = subprocess.run(
+        [*corvus, "code", "--daily", "5", "--limit", "2", "--", *inner],
+        input=b"{}",
+        capture_output=True,
+        env=environment,
+        cwd=tmp_path,
+        check=False,
+    )
+    provider.stop()
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout.decode().strip() == (
+        "day $0.00 of $5.00, $5.00 left · mission $0.00 of $2.00, $2.00 left"
+    )
+    state = tmp_path / "home/.local/state/corvus/statusline"
+    assert list(state.iterdir()) == [], "it goes with the run"
+
+
+def test_a_folder_that_is_none_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["statusline", "--refresh", "/no/such"]) == Exit.USAGE
+    assert "is no folder" in capsys.readouterr().err
