@@ -104,23 +104,6 @@ class HeldFile:
             self.data = data
 
 
-def replace_own(path: Path, data: bytes) -> None:
-    """Write a file that corvus itself keeps, atomically; only its owner may read it.
-
-    What was there is replaced, a link too: nothing is written to where it leads.
-
-    Args:
-        path: The file; its folder exists.
-        data: All of its bytes.
-
-    Raises:
-        OSError: It cannot be written.
-    """
-    with _replacing(path) as part:
-        part.write_bytes(data)
-        sync(part)
-
-
 @contextmanager
 def hold_file(path: Path, *, wait_seconds: float = 20) -> Generator[HeldFile]:
     """Hold a file against all other rewrites, and read it (CFG-12).

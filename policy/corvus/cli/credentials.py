@@ -99,13 +99,13 @@ def store_passwords(url: str, environment: Mapping[str, str]) -> dict[str, str |
         By name, what a command may have of the variable: a setting of corvus, which then leads to
         the same store, without the password; of any other, ``None``, nothing.
     """
-    from corvus.store.postgres.address import PostgresAddress, written_password
+    from corvus.store.postgres.address import PostgresAddress
 
     given = PostgresAddress.of(url).password
     password = environment.get(STORE_PASSWORD) if given is None else given
     if not password:
         return {}
-    log_ins = [f":{one}@" for one in (written_password(url), password, quote(password, "")) if one]
+    log_ins = [f":{one}@" for one in (_written_password(url), password, quote(password, "")) if one]
     found: dict[str, str | None] = {}
     for name, text in environment.items():
         if text == password:
@@ -114,6 +114,13 @@ def store_passwords(url: str, environment: Mapping[str, str]) -> dict[str, str |
             is_setting = name.upper().startswith(PREFIX)
             found[name] = _without(text, log_ins) if is_setting else None
     return found
+
+
+def _written_password(url: str) -> str | None:
+    """Return the password of a URL as it is written there; ``None`` when there is none."""
+    authority = url.partition("://")[2].partition("#")[0].partition("?")[0].partition("/")[0]
+    login, _, _ = authority.rpartition("@")
+    return login.partition(":")[2] or None
 
 
 def _without(text: str, log_ins: Iterable[str]) -> str:

@@ -1,9 +1,8 @@
 """Settlements that a process could not write before its end, in a file next to the store (RES-9).
 
-One JSON line a settlement, synced to disk with its folder; only its owner may read it. Whoever
-takes the file in applies each line by its settlement key and removes the file afterwards: one who
-dies in between leaves lines that are replayed, never counted twice. No line is dropped: what cannot
-be read or applied is kept aside.
+One JSON line a settlement, synced to disk; only its owner may read it. Whoever takes the file in
+applies each line by its settlement key and removes the file afterwards: lines that are replayed
+after a kill are never counted twice. What cannot be read or applied is kept aside, never dropped.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from corvus.base.files import sync
 from corvus.base.ids import new_id
 from corvus.base.locks import try_lock
 from corvus.base.money import NanoUSD
-from corvus.base.regular import open_own
+from corvus.base.own_files import open_own
 from corvus.base.time import instant_at, microseconds
 from corvus.model.pending import PendingKind, PendingSettlement
 from corvus.model.price import HourRates, Price, Tier
@@ -60,8 +59,7 @@ def spill(path: Path, settlements: Sequence[PendingSettlement]) -> Path:
         settlements: In the order in which they are to be applied.
 
     Returns:
-        The file; one of another name when somebody holds the first for long, or has put something
-        else in its place.
+        The file; one of another name when somebody holds the first for long, or it is none.
 
     Raises:
         OSError: They cannot be written.

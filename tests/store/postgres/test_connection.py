@@ -303,7 +303,7 @@ def test_too_many_connections_are_said(make_postgres_server: MakeServer) -> None
         ("25006", StoreUnavailable, "can only be read"),
         ("25P03", StoreUnavailable, "fell silent"),
         ("53100", StoreUnavailable, "full disk"),
-        ("42501", StoreUnavailable, "owner of the schema"),
+        ("42501", StoreUnavailable, "grant it USAGE of the schema"),
         ("42P01", StoreCorrupt, "lost tables"),
         ("XX001", StoreCorrupt, "damaged table"),
         ("99999", StoreUnavailable, "failed"),

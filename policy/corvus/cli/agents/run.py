@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -17,17 +17,16 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from corvus.base.errors import GatewayRefused, PolicyError, RunRefused, SteeringRefused
-from corvus.cli import credentials
 from corvus.cli.agents import run_text, runfile
 from corvus.cli.agents.checkout import checkout_of
 from corvus.cli.agents.child import MARK, environment_of, find_command, run_child
 from corvus.cli.agents.clients import Situation, setup_of
+from corvus.cli.agents.hidden import Hidden, hidden_of, refuse_shown_password
 from corvus.cli.agents.leads import run_keys, with_upstreams
 from corvus.cli.agents.run_text import refuse_without_budget
 from corvus.cli.agents.tally import Tally
 from corvus.cli.credentials import STORE_PASSWORD, hide
 from corvus.compile import RunLimits
-from corvus.config.layers.order import Layer
 from corvus.governor.rules import budgets_of_run
 from corvus.model.steering import MissionOutcome, MissionRequest, OverrideRequest
 
@@ -97,7 +96,7 @@ class Run:
         self._checkout = checkout_of(Path.cwd(), request.branch)
         self._keeps_log_in = any(upstream.pass_through for upstream in self._options.upstreams)
         self._budgets = self._require_budget()
-        self._require_hidden_password()
+        refuse_shown_password(self._runtime)
         self._tally = Tally()
 
     def go(self, command: list[str]) -> int:
@@ -112,16 +111,13 @@ class Run:
         self._require_store()
         _require_extra()
         everything = dict(os.environ)
-        passwords = self._store_passwords(everything)
-        hidden = self._withheld(everything, passwords)
+        hidden = self._hidden(everything)
         with self._runtime.governor() as governor, self._notifying(governor, everything):
             runs = runfile.folder_of(self._runtime.ledger_path)
             if self._runtime.policy.enabled:
                 runfile.end_dead_runs(runs, governor)
             with self._proxy(governor, everything) as (url, secret), self._folder() as folder:
-                hide({*hidden, *run_keys(self._configured)}, needed=[STORE_PASSWORD])
-                kept = {name: text for name, text in everything.items() if name not in hidden}
-                kept |= {name: rest for name, rest in passwords.items() if rest is not None}
+                hide({*hidden.names, *run_keys(self._configured)}, needed=[STORE_PASSWORD])
                 words, variables = setup_of(
                     command,
                     Situation(
@@ -129,16 +125,24 @@ class Run:
                     ),
                 )
                 environment = environment_of(
-                    kept, variables, session_id=self.session_id, run_id=self._id
+                    hidden.left_of(everything),
+                    variables,
+                    session_id=self.session_id,
+                    run_id=self._id,
                 )
                 with self._opened(governor, runs), self._card():
                     exit_code: int | None = None
                     try:
-                        self._say_start(governor, self._named(hidden, passwords))
+                        self._say_start(governor, hidden)
                         exit_code = run_child(path, words, environment, folder)
                     finally:
                         self._end(governor, exit_code)
         return self._told(exit_code)
+
+    def _hidden(self, environment: dict[str, str]) -> Hidden:
+        passed, keeps_log_in = self._request.passed, self._keeps_log_in
+        given = self._runtime, self._options, environment
+        return hidden_of(*given, passed=passed, keeps_log_in=keeps_log_in)
 
     def _require_store(self) -> None:
         """Ask a store that hosts share whether it is there, before what serves a run is loaded.
@@ -149,19 +153,6 @@ class Run:
         place = self._runtime.bookkeeping.place
         if self._runtime.policy.enabled and place.is_shared:
             _ = place.exists  # one that nobody has made yet is made by the first governed call
-
-    def _require_hidden_password(self) -> None:
-        """Refuse a password that the system shows to every command.
-
-        Raises:
-            RunRefused: The password of the store stands on the command line.
-        """
-        if run_text.password_layer(self._runtime) is Layer.COMMAND_LINE:
-            raise RunRefused(
-                "--set governance.ledger.url has a password, and any command can read the command "
-                "line: put the URL into CORVUS_GOVERNANCE__LEDGER__URL, or the password into "
-                "~/.pgpass"
-            )
 
     def _require_budget(self) -> list[Budget]:
         """Return the budgets that limit the run.
@@ -197,24 +188,6 @@ class Run:
         if not budgets and request.limits.run_nano_usd is None and not request.ungoverned:
             refuse_without_budget(self._runtime, request.surface)
         return budgets
-
-    def _store_passwords(self, environment: dict[str, str]) -> dict[str, str | None]:
-        """Return the variables with the password of a shared store, and what is left of each."""
-        url = self._runtime.store_url
-        found = {} if url is None else credentials.store_passwords(url, environment)
-        return {name: rest for name, rest in found.items() if name not in self._request.passed}
-
-    def _withheld(self, environment: dict[str, str], passwords: Collection[str]) -> tuple[str, ...]:
-        oidc = self._options.sign_in.oidc
-        of_sign_in = [oidc.client_secret_env] if oidc and oidc.client_secret_env else []
-        of_notices = [name for target in self._runtime.notify for name in target.variables]
-        return credentials.withheld(
-            environment,
-            upstreams=self._options.upstreams,
-            secrets=[*of_notices, *of_sign_in, *passwords],
-            passed=self._request.passed,
-            keeps_log_in=self._keeps_log_in,
-        )
 
     @contextmanager
     def _proxy(
@@ -337,7 +310,7 @@ class Run:
             )
         )
 
-    def _say_start(self, governor: Governor, hidden: Sequence[str]) -> None:
+    def _say_start(self, governor: Governor, hidden: Hidden) -> None:
         runtime = self._runtime
         is_limited = bool(self._budgets) or self._request.limits.run_nano_usd is not None
         if not is_limited:
@@ -354,17 +327,9 @@ class Run:
         )
         for caution in cautions:
             run_text.say(caution)
-        if hidden:
-            run_text.say(run_text.withheld(hidden))
-
-    def _named(self, hidden: Sequence[str], passwords: Mapping[str, str | None]) -> list[str]:
-        """Return what the command does not get, for people."""
         replaced = () if self._keeps_log_in else run_keys(self._configured)
-        return [
-            f"the password in {name}" if passwords.get(name) is not None else name
-            for name in hidden
-            if name not in replaced
-        ]
+        if names := hidden.shown(replaced):
+            run_text.say(run_text.withheld(names))
 
     def _end(self, governor: Governor, exit_code: int | None) -> None:
         """Close what was opened, and show the summary; a fault here changes nothing."""

@@ -12,6 +12,7 @@ import typer
 from corvus.answers.amounts import amount_words, limit_words, match_words
 from corvus.base.errors import NoBudget
 from corvus.base.money import MAX_LIMIT_USD, NanoUSD, nano_usd
+from corvus.cli.agents.hidden import password_layer
 from corvus.compile import RunLimits
 from corvus.config.layers.order import Layer
 from corvus.diagnostics.plain import escape
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from corvus.model.decision import BudgetStatus
     from corvus.model.status_report import StatusReport
     from corvus.runtime import Runtime
-
-_STORE_URL = ("governance", "ledger", "url")
 
 
 def say(text: str) -> None:
@@ -122,18 +121,6 @@ def cautions(
             "it: put it into CORVUS_GOVERNANCE__LEDGER__URL, which the command does not get whole"
         )
     return found
-
-
-def password_layer(runtime: Runtime) -> Layer | None:
-    """Return which layer states a URL of the store with a password; ``None`` when none does."""
-    if runtime.store_url is None:
-        return None
-    from corvus.store.postgres.address import PostgresAddress
-
-    if not PostgresAddress.of(runtime.store_url).has_password:
-        return None
-    stated = (one.origin.layer for one in runtime.effective if one.route == _STORE_URL)
-    return next(stated, None)
 
 
 def withheld(names: Collection[str]) -> str:

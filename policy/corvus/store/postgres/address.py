@@ -116,13 +116,6 @@ class PostgresAddress:
         return " ".join(f"{name}={_quoted(value)}" for name, value in found.items())
 
 
-def written_password(url: str) -> str | None:
-    """Return the password of a URL as it is written there; ``None`` when there is none."""
-    authority = url.partition("://")[2].partition("#")[0].partition("?")[0].partition("/")[0]
-    login, _, _ = authority.rpartition("@")
-    return login.partition(":")[2] or None
-
-
 def _parsed(url: str) -> PostgresAddress:
     _refuse_unprintable(url)
     scheme, colon, rest = url.partition("://")

@@ -12,8 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from corvus.base.errors import StoreCorrupt
-from corvus.base.files import replace_own
-from corvus.base.regular import open_own
+from corvus.base.own_files import open_own, replace_own
 
 _SAVED_EVERY_SECONDS = 1.0
 _SIZE_MAX = 100

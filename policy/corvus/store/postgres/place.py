@@ -17,6 +17,7 @@ from corvus.store.postgres.admin import PostgresAdmin
 from corvus.store.postgres.backend import PostgresBackend
 from corvus.store.postgres.generation import SeenGeneration, refuse_older
 from corvus.store.postgres.look import Looks, PostgresLook
+from corvus.store.postgres.others import refuse_further
 from corvus.store.spill import UNSETTLED
 
 _SIZE = """
@@ -79,7 +80,10 @@ class PostgresPlace:
         return PostgresAdmin(self._address, self._looks, self._beside)
 
     def backend(self, *, is_trusted: bool = False) -> PostgresBackend:
-        """Open the store for a writer; it is made when missing."""
+        """Open the store for a writer; it is made when missing, the first one of a database."""
+        if not self.exists:
+            with self._looks.connection() as connection:
+                refuse_further(connection, self._address)
         return PostgresBackend(
             self._address, beside=self._beside, policy=self._policy, is_trusted=is_trusted
         )
@@ -102,6 +106,7 @@ class PostgresPlace:
         try:
             with self._looks.connection() as connection:
                 look = PostgresLook(connection, self._address)
+                refuse_further(connection, self._address)
                 ((size,),) = connection.execute(_SIZE, [schema]).fetchall()
                 # Only a server that can be written is connected to.
                 refused = connection.execute(_NOT_WRITABLE, [schema, _OWN_TABLES]).fetchall()
