@@ -146,7 +146,8 @@ class Bookkeeping:
         from corvus.ledger.ledger import empty_ledger, open_ledger
 
         has_store = self.place.exists
-        if may_be_missing and not has_store and not os.path.lexists(self.ledger_path):
+        is_missing = may_be_missing and not os.path.lexists(self.ledger_path)
+        if is_missing and not (has_store and self._outbox().newest_seq()):
             with empty_ledger(self.ledger_path) as ledger:
                 yield ledger
             return

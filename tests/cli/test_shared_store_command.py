@@ -54,7 +54,10 @@ def test_a_mistyped_schema_is_no_store_of_its_own(
 ) -> None:
     """Every limit would begin anew there, on this host alone."""
     (tmp_path / "right").mkdir()
-    right, typo = Place(tmp_path / "right", url=postgres_url), Place(tmp_path, url=f"{postgres_url}x")
+    right, typo = (
+        Place(tmp_path / "right", url=postgres_url),
+        Place(tmp_path, url=f"{postgres_url}x"),
+    )
     right.spend(75)
     with pytest.raises(StoreUnavailable, match="the database has one in another schema"):
         typo.spend(75)

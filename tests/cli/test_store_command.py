@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any
 
 import jsonschema
@@ -66,7 +67,9 @@ def test_status_counts_what_is_under_way(place: Place, capsys: pytest.CaptureFix
     assert seen["warnings"] == []
     capsys.readouterr()
     assert place.run("store", "status", "--format", "text") == Exit.CLEAN
-    assert "1 calls" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "1 call, $0.50" in shown
+    assert "that the ledger may not have" in shown
 
 
 def test_a_hold_is_settled_where_its_store_went(
@@ -86,7 +89,7 @@ def test_a_hold_is_settled_where_its_store_went(
     capsys.readouterr()
     assert place.run("cost", "summary") == Exit.LEDGER_UNAVAILABLE
     assert "was moved to" in (said := capsys.readouterr().err)
-    assert "other.duckdb.store" in said
+    assert f"/other.duckdb.store of the host {socket.gethostname()}" in said, "as others know it"
     assert place.run("store", "status") == Exit.LEDGER_UNAVAILABLE
     capsys.readouterr()
 

@@ -14,8 +14,11 @@ import httpx2
 import openai
 import pytest
 
+from corvus.base.errors import StoreUnavailable
 from corvus.gateway.problems import Problem
 from corvus.gateway.refusal import reply_of
+from corvus.model.token import new_secret
+from corvus.store.store import Store
 from tests.gateway.proxied import Proxied
 
 SAY: list[Any] = [{"role": "user", "content": "Say hi"}]
@@ -160,3 +163,22 @@ def test_the_routes_of_google_and_aws_have_their_shapes(status: int) -> None:
     for reply in (google, aws):
         assert dict(reply.headers)[b"x-should-retry"] == b"false"
         assert dict(reply.headers)[b"accept-encoding"] == b"gzip"
+
+
+@pytest.mark.parametrize("path", [*OPENAI, *ANTHROPIC])
+def test_a_call_is_refused_as_unverified_when_its_token_cannot_be_looked_up(
+    gateway: Proxied, path: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The store is away: one code, whether its token or its budgets were asked for (EVA-13)."""
+
+    async def broken(*_: object) -> None:
+        raise StoreUnavailable("no connection to db.example")
+
+    monkeypatch.setattr(Store, "run_async", broken)
+    answer = ask(gateway, path, {"authorization": f"Bearer {new_secret()}"}, b"{}")
+    error = answer.json()["error"]
+    assert answer.status_code == 503
+    assert error["corvus"]["code"] == "governance_unavailable"
+    assert "db.example" not in answer.text
+    assert answer.headers["connection"] == "close"
+    assert "store-unavailable: no connection to db.example" in caplog.text

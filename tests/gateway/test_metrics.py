@@ -85,7 +85,7 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> str:
         later[0].time_overhead(0.003)
         later[0].count_notification("ops", "delivered")
         held = on.governor.store.run(lambda unit: len(unit.held()))
-        store = StoreMetrics(on.governor.store.tally, None)
+        store = StoreMetrics(on.governor.store.tally)
         return later[0].text(on.governor.status(), held, store).decode()
 
 

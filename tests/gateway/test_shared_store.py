@@ -46,3 +46,21 @@ def test_without_its_database_a_gateway_answers_503_until_it_is_back(
     served.stop()
     (day,) = [budget["held_usd"] for budget in held if budget["name"] == "day"]
     assert day >= 0.02, "what was acknowledged before the kill is held"
+
+
+def test_a_policy_that_was_read_again_is_the_one_that_others_see(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    """Else two hosts that have the same policy are said to differ, and the other way round."""
+    served = Served(Place(tmp_path, url=postgres_url))
+    with served.client() as admin, served.client("reserve") as caller:
+        done = admin.patch("/web/admin/config", json={"cost": {"daily_limit_usd": 7}})
+        assert done.status_code == 200, done.text
+        assert caller.post("/web/reservations", json=RESERVATION).status_code == 201
+    served.stop()
+    place = served.place.runtime.bookkeeping.place
+    standing = place.admin.server()
+    place.admin.let_go()
+    assert standing is not None
+    newest = max(standing.hosts, key=lambda host: host.seen_at)
+    assert newest.policy_hash == served.place.runtime.policy.content_hash

@@ -16,7 +16,9 @@ from corvus.prices.lookup import PriceBooks
 from corvus.store.api import Collided
 from corvus.store.operations.overview import overview
 from corvus.store.place import open_store, place_of
+from corvus.store.postgres.look import Looks
 from corvus.store.tally import BOUNDS_SECONDS, StoreTally
+from tests.cli.places import Place
 from tests.gateway.conftest import Served
 from tests.gateway.test_metrics import OF_SHARED
 from tests.store.contract import HELD, NOW
@@ -38,9 +40,7 @@ def test_transactions_are_timed_and_faults_counted_by_kind() -> None:
             raise fault
     with tally.waiting():
         pass
-    found = figures(
-        Metrics(Redactor(PriceBooks())).text(None, 0, StoreMetrics(tally, None)).decode()
-    )
+    found = figures(Metrics(Redactor(PriceBooks())).text(None, 0, StoreMetrics(tally)).decode())
     for result in ("collided", "unknown", "unavailable", "other"):
         assert found[f"corvus_store_faults_total.{result}"] == 1
     assert found["corvus_store_wait_seconds_count"] == 1
@@ -71,6 +71,24 @@ def test_a_store_that_is_away_is_said_and_no_budget_has_a_figure(served: Served)
         assert not [name for name in found if name.startswith("corvus_budget_used")]
 
 
+def test_a_store_that_admits_calls_is_up_though_nobody_may_look_at_it(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server with no connection left: the gateway has its own, and a page at night is no news."""
+    served = Served(Place(tmp_path, url=postgres_url))
+    with served.client() as client:
+        assert figures(client.get("/metrics").text)["corvus_store_hosts"] == 1
+
+        def none_left(*_: object) -> None:
+            raise StoreUnavailable("no connection left")
+
+        monkeypatch.setattr(Looks, "connection", none_left)
+        found = figures(client.get("/metrics").text)
+    served.stop()
+    assert found["corvus_store_up"] == 1
+    assert "corvus_store_hosts" not in found
+
+
 def test_a_shared_store_counts_hosts_policies_and_ledgers_and_names_none(
     postgres_url: str, tmp_path: Path
 ) -> None:
@@ -83,7 +101,8 @@ def test_a_shared_store_counts_hosts_policies_and_ledgers_and_names_none(
         place.admin.let_go()
     seen = overview(place, place.health(NOW))
     place.admin.let_go()
-    text = Metrics(Redactor(PriceBooks())).text(None, 0, StoreMetrics(store.tally, seen)).decode()
+    metrics = StoreMetrics(store.tally, seen, is_up=True)
+    text = Metrics(Redactor(PriceBooks())).text(None, 0, metrics).decode()
     found = figures(text)
     assert set(OF_SHARED) <= set(found)
     assert (found["corvus_store_up"], found["corvus_store_hosts"]) == (1, 1)

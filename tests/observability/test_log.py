@@ -11,6 +11,7 @@ import pytest
 
 from corvus.events import EVENTS
 from corvus.model.observability import ObservabilityOptions
+from corvus.observability.log import REMEMBERED_MAX, Repetitions, TextFormatter
 from corvus.observability.redact import Redactor
 from corvus.observability.sinks import open_sinks
 from corvus.prices.lookup import PriceBooks
@@ -63,6 +64,46 @@ def test_a_line_that_is_no_event_is_scrubbed_and_stays_one_line(form: str) -> No
     assert "***" in text
     if form == "json":
         assert json.loads(text)["message"] == "key ***\nin two lines"
+
+
+def test_a_fault_that_lasts_is_one_line_and_one_more_now_and_then() -> None:
+    """A store that is away for a night fills no disk, and its second outage is no old news."""
+    now = 0.0
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(Repetitions(lambda: now))
+    handler.setFormatter(TextFormatter())
+    logger = logging.getLogger("test-repetitions")
+    logger.propagate = False
+    logger.addHandler(handler)
+    for _ in range(0, 1300, 5):
+        logger.warning("the store fails: %s", "away")
+        now += 5
+    logger.warning("the store fails: %s", "wrong password")
+    now += 100
+    logger.warning("the store fails: %s", "away")
+    logger.removeHandler(handler)
+    assert [line.split("WARNING ")[1] for line in stream.getvalue().splitlines()] == [
+        "the store fails: away",
+        "the store fails: away (119 times more since then)",
+        "the store fails: away (119 times more since then)",
+        "the store fails: wrong password",
+        "the store fails: away",
+    ]
+
+
+def test_what_is_no_fault_is_never_left_out_and_little_is_remembered() -> None:
+    repetitions = Repetitions(lambda: 0.0)
+    logger = logging.getLogger("test-repetitions")
+
+    def passes(level: int, text: str) -> bool:
+        record = logger.makeRecord("n", level, "f", 1, text, (), None)
+        return bool(repetitions.filter(record))
+
+    assert [passes(logging.INFO, "served") for _ in range(3)] == [True] * 3
+    assert [passes(logging.ERROR, "bad") for _ in range(3)] == [True, False, False]
+    assert all(passes(logging.ERROR, f"bad {number}") for number in range(3 * REMEMBERED_MAX))
+    assert len(repetitions) <= REMEMBERED_MAX
 
 
 def test_off_writes_nothing_and_the_log_ends_with_its_context(tmp_path: Path) -> None:

@@ -117,6 +117,11 @@ COMMANDS = {
         "Print one line for the status line of Claude Code: session, day, what budgets have left.",
         _SPEND,
     ),
+    "top": _Entry(
+        "everyday.top",
+        "Watch budgets, calls under way, refusals and what waits for you, live.",
+        _SPEND,
+    ),
     "sql": _Entry(
         "sql", "Ask the ledger in SQL: one SELECT, which reads its tables and nothing else.", _SPEND
     ),

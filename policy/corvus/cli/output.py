@@ -224,8 +224,12 @@ def words() -> Words:
 
 
 def is_unicode() -> bool:
-    """Return whether standard output can show every character."""
-    return (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
+    """Return whether standard output can show every character.
+
+    A full screen puts something without an encoding in its place.
+    """
+    named = getattr(sys.stdout, "encoding", None) or getattr(sys.__stdout__, "encoding", None)
+    return (named or "").lower().replace("-", "").startswith("utf")
 
 
 def json_text(value: object) -> str:

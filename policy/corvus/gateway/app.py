@@ -242,11 +242,15 @@ def _reloading(service: Service) -> Generator[None]:
 
 
 async def _drain(service: Service) -> None:
+    before: PolicyError | None = None
     while True:
         await asyncio.sleep(DRAIN_SECONDS)
         await asyncio.to_thread(service.drain)
         if service.drain_fault is not None:
             _log.warning("the ledger takes no events: %s", service.drain_fault)
+        elif before is not None:
+            _log.warning("the ledger takes events again")
+        before = service.drain_fault
 
 
 def _answer(problem: Problem) -> Response:

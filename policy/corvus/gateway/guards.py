@@ -16,15 +16,15 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
-from corvus.base.errors import PolicyError
+from corvus.base.errors import PolicyError, StoreError
 from corvus.base.hosts import is_loopback
 from corvus.gateway.asgi import ASGIApp, Message, Receive, Scope, Send, send_whole
 from corvus.gateway.auth import RunKey, Tokens
 from corvus.gateway.body import Bodies, Body, without_encoding
 from corvus.gateway.origins import Origins
 from corvus.gateway.paths import inner, is_page, is_probe, is_proxied, is_sign_in
-from corvus.gateway.problems import Problem, problem_of
-from corvus.gateway.refusal import RequestRefused, send_problem
+from corvus.gateway.problems import Problem
+from corvus.gateway.refusal import RequestRefused, send_error, send_problem
 from corvus.gateway.telemetry.routes import BODY_BYTES_MAX as TELEMETRY_BYTES_MAX
 from corvus.gateway.telemetry.routes import is_telemetry
 from corvus.metering.forms import is_form
@@ -102,7 +102,9 @@ class Guards:
             except RequestRefused as refused:
                 await send_problem(scope, send, refused.problem)
             except PolicyError as error:
-                await send_problem(scope, send, problem_of(error))
+                if isinstance(error, StoreError):  # the answer does not say why
+                    _log.error("a request was refused: %s: %s", error.code, error)
+                await send_error(scope, send, error)
             else:
                 await self._serve(scope, _replayed(content, receive), send)
 

@@ -80,6 +80,17 @@ async def send_problem(scope: Scope, send: Send, problem: Problem) -> None:
     await send_whole(send, *reply_of(scope["path"], header_names(scope), problem))
 
 
+async def send_error(scope: Scope, send: Send, error: PolicyError) -> None:
+    """Answer a request that an error of ours stopped, and end the connection."""
+    path, names = scope["path"], header_names(scope)
+    if not (isinstance(error, StoreError) and is_proxied(path)):
+        await send_problem(scope, send, problem_of(error))
+        return
+    refusal = unverified()
+    headers, body = refusal.answer(kind_spoken(path, names))
+    await send_whole(send, refusal.status, raw_headers({**headers, "connection": "close"}), body)
+
+
 async def send_refusal(send: Send, refusal: Refusal, kind: Kind) -> None:
     """Answer a call with a refusal."""
     headers, body = refusal.answer(kind)

@@ -180,6 +180,7 @@ class Service:
         if runtime.notify != old.notify:
             self._replace_notifier(runtime)
         governor.note_limits(runtime.governing, actor)
+        self.store.backend.policy = runtime.policy.content_hash
         self._in_force = runtime, governor
         self._redactor.use(runtime.books)
         self.config_is_broken = False

@@ -26,17 +26,21 @@ class StoreMetrics:
 
     Args:
         tally: How the transactions of this process went.
-        seen: How the store is; ``None`` where it does not answer.
+        seen: How the store is; ``None`` where it cannot be looked at.
+        is_up: Whether it admits calls.
     """
 
-    def __init__(self, tally: StoreTally, seen: StoreOverview | None) -> None:
+    def __init__(
+        self, tally: StoreTally, seen: StoreOverview | None = None, *, is_up: bool = False
+    ) -> None:
         self._tally = tally
         self._seen = seen
+        self._is_up = is_up
 
     def collect(self) -> Iterator[Family]:
         """Yield the families of metrics."""
-        is_up = self._seen is not None and self._seen.is_usable
-        yield GaugeMetricFamily("corvus_store_up", "1 while the store answers.", value=int(is_up))
+        up = GaugeMetricFamily("corvus_store_up", "1 while the store answers.", int(self._is_up))
+        yield up
         yield _histogram(
             "corvus_store_wait_seconds",
             "Time until a transaction had the store: others, and the way to it.",
@@ -52,8 +56,9 @@ class StoreMetrics:
         for result, many in self._tally.faults.items():
             faults.add_metric([result], many)
         yield faults
-        if is_up and self._seen is not None and self._seen.server is not None:
-            yield from _shared(self._seen)
+        seen = self._seen
+        if self._is_up and seen is not None and seen.is_usable and seen.server is not None:
+            yield from _shared(seen)
 
 
 def _shared(seen: StoreOverview) -> Iterator[GaugeMetricFamily]:

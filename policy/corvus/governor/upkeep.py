@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import MethodType
 
-from corvus.base.errors import PolicyError, ReservationError, StoreError
+from corvus.base.errors import PolicyError, ReservationError, StoreError, StoreUnavailable
 from corvus.events import Event
 from corvus.governor import settlement
 from corvus.governor.records import append_counted_refusals
@@ -63,15 +63,18 @@ def keeping_up(
     over = threading.Event()
 
     def serve() -> None:
-        is_logged = False
+        logged = ""
         while not over.wait(pause_seconds):
             try:
                 keep_up()
-                is_logged = False
             except PolicyError as fault:
-                if not is_logged:
+                if str(fault) != logged:
                     _log.warning("what is overdue cannot be booked now: %s", fault)
-                is_logged = True
+                logged = str(fault)
+            else:
+                if logged:
+                    _log.warning("what is overdue is booked again")
+                logged = ""
 
     thread = threading.Thread(target=serve, name="corvus-upkeep", daemon=True)
     thread.start()
@@ -110,7 +113,8 @@ def take_in(
                 if lines:
                     events += _settle(store, in_force, path, lines, keep)
         except (OSError, StoreError) as fault:
-            _log.warning("the settlements in %s wait on: %s", file, fault)
+            if not isinstance(fault, StoreUnavailable):  # which whoever opened the store hears of
+                _log.warning("the settlements in %s wait on: %s", file, fault)
     return events
 
 
@@ -139,10 +143,10 @@ def _settle(
     if refused:
         keep_aside(path, refused)
         _log.error(
-            "%d settlements could not be applied and are kept in %s; look at them, and delete the "
-            "file when they are dealt with",
-            len(refused),
+            "settlements that could not be applied are kept in %s (%d); look at them, and delete "
+            "the file when they are dealt with",
             rejected_path(path),
+            len(refused),
         )
     return events
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Literal, TextIO, TypeAlias
@@ -20,6 +21,13 @@ from corvus.observability.redact import EventView, Redactor, clean
 Form: TypeAlias = Literal["text", "json", "off"]
 _ROOT = "corvus"
 _VIEW = "corvus_view"
+_REPEATED = "corvus_repeated"
+_REPEAT_SECONDS = 600.0
+"""How often a fault that lasts is said again."""
+_OVER_SECONDS = 60.0
+"""A fault that was not met for so long is over: the next one is news."""
+REMEMBERED_MAX = 1000
+"""Most lines that are compared with the next ones."""
 _events = logging.getLogger("corvus.events")
 
 
@@ -39,6 +47,61 @@ class LogListener:
             return
         view = self._redactor.view(event)
         _events.log(view.kind.level, view.kind.name, extra={_VIEW: view})
+
+
+class _Said:
+    """A line that was written, and how often it would have been since.
+
+    Attributes:
+        at: When, in seconds of the clock of ``Repetitions``.
+        met_at: When the same fault was last met.
+    """
+
+    __slots__ = ("at", "met_at", "more")
+
+    def __init__(self, at: float) -> None:
+        self.at = self.met_at = at
+        self.more = 0
+
+
+class Repetitions(logging.Filter):
+    """Leaves out warnings and errors that say the same again, but for one each ten minutes.
+
+    A fault that lasts, such as a store that is away, is met by all who serve, again and again: one
+    line of each of them says so, and fills no disk in a night.
+
+    Args:
+        now: Seconds of a clock that never goes back.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._now = now
+        self._said: dict[tuple[str, int, str], _Said] = {}
+
+    def __len__(self) -> int:
+        """Return how many lines are remembered."""
+        return len(self._said)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a record is to be written; events always are."""
+        if record.levelno < logging.WARNING or hasattr(record, _VIEW) or record.exc_info:
+            return True
+        key, now = (record.name, record.levelno, record.getMessage()), self._now()
+        said = self._said.get(key)
+        if said is None or now - said.met_at >= _OVER_SECONDS:
+            self._said.pop(key, None)
+            if len(self._said) >= REMEMBERED_MAX:
+                self._said.pop(next(iter(self._said)), None)
+            self._said[key] = _Said(now)
+            return True
+        said.met_at = now
+        if now - said.at < _REPEAT_SECONDS:
+            said.more += 1
+            return False
+        setattr(record, _REPEATED, said.more)
+        said.at, said.more = now, 0
+        return True
 
 
 class TextFormatter(logging.Formatter):
@@ -83,6 +146,7 @@ def logging_to(stream: TextIO, form: Form) -> Generator[None]:
         return
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    handler.addFilter(Repetitions())
     logger = logging.getLogger(_ROOT)
     before = logger.level, logger.propagate
     logger.addHandler(handler)
@@ -104,6 +168,8 @@ def _instant(record: logging.LogRecord) -> str:
 
 def _text(formatter: logging.Formatter, record: logging.LogRecord) -> str:
     text = record.getMessage()
+    if more := getattr(record, _REPEATED, 0):
+        text = f"{text} ({more} times more since then)"
     if record.exc_info:
         text = f"{text}\n{formatter.formatException(record.exc_info)}"
     return clean(text)

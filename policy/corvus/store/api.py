@@ -313,8 +313,10 @@ class Backend(StoreRows, Protocol):
     Attributes:
         is_far: Whether each look takes a round trip, so that looks are better foreseen.
         fetched: The answers to those that were, in the present transaction; empty where not far.
+        policy: The hash of the policy that is in force here, for others who share the store.
     """
 
+    policy: str
     is_far: bool
     fetched: Fetched
 

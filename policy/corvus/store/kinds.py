@@ -243,6 +243,7 @@ OVERDUE = RESERVATION.where(
     "WHERE state = 'held' AND expires_at_us <= ? ORDER BY expires_at_us LIMIT ?"
 )
 HELD = RESERVATION.where("WHERE state = 'held'")
+LATEST_HELD = RESERVATION.where("WHERE state = 'held' ORDER BY id DESC LIMIT ?")
 ACTIVE_OVERRIDES = OVERRIDE.where("WHERE state = 'active' ORDER BY id")
 SESSIONS_NAMED = SESSION.where("WHERE id = ? ORDER BY project")
 _OPENED_PG = "(body::json ->> 'opened_at')::bigint"

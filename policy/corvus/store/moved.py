@@ -30,7 +30,7 @@ class MoveMark:
     """Why a store must not be used.
 
     Attributes:
-        place: Name of the other store, without a password.
+        place: The other store as it is known on every host, without a password.
         move: Which move, the same in both stores.
         at_us: When it began, microseconds since 1970.
     """

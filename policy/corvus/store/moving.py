@@ -98,7 +98,7 @@ def move_store(
         if (gone := mark_of(state.moved, source.name)) is not None:
             return _finish(gone, state, source, target)
         _refuse_unsettled(source)
-        mark = MoveMark(MovePhase.ARRIVING, source.name, new_id(at_us), at_us)
+        mark = MoveMark(MovePhase.ARRIVING, source.full_name, new_id(at_us), at_us)
         with _opened(target) as arriving:
             copy = _Copy(leaving, arriving, replace(state, moved=mark.text), page, on_progress)
             copy.prepare(target.name)
@@ -112,7 +112,7 @@ def move_store(
                 open_holds=_open_holds(leaving),
                 undrained_events=len(copy.sums[OUTBOX]),
             )
-            moved = replace(mark, phase=MovePhase.MOVED, place=target.name)
+            moved = replace(mark, phase=MovePhase.MOVED, place=target.full_name)
             leaving.commit(Changes(state=replace(state, moved=moved.text)))
             _take_over(arriving, copy.state)
     return summary

@@ -33,6 +33,11 @@ class StorePlace(Protocol):
     name: str
 
     @property
+    def full_name(self) -> str:
+        """The place as it is known in every folder, on every host."""
+        ...
+
+    @property
     def exists(self) -> bool:
         """Whether a store was ever made there."""
         ...

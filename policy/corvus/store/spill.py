@@ -73,6 +73,23 @@ def spill(path: Path, settlements: Sequence[PendingSettlement]) -> Path:
     return other
 
 
+def spill_early(path: Path, settlements: Sequence[PendingSettlement]) -> bool:
+    """Keep settlements that are still tried to be written, in case that the process is killed.
+
+    Returns:
+        Whether they are on disk; false where somebody else has the file at this moment.
+
+    Raises:
+        OSError: They cannot be written.
+    """
+    text = "".join(f"{line_of(settlement)}\n" for settlement in settlements)
+    try:
+        _append(path, text, wait_seconds=0)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def waiting(path: Path) -> list[Path]:
     """Return the files of a store that wait to be taken in, the oldest first."""
     try:
@@ -85,8 +102,8 @@ def waiting(path: Path) -> list[Path]:
 
 
 def is_waiting(path: Path) -> bool:
-    """Return cheaply whether the usual file is there."""
-    return os.path.exists(path)
+    """Return whether a store has files that wait to be taken in."""
+    return bool(waiting(path))
 
 
 def rejected_path(path: Path) -> Path:
@@ -137,13 +154,13 @@ def _belongs(name: str, path: Path) -> bool:
     return name.startswith(f"{path.stem}.") and name.endswith(path.suffix)
 
 
-def _append(path: Path, text: str) -> None:
+def _append(path: Path, text: str, *, wait_seconds: float = _LOCK_SECONDS) -> None:
     """Add to a file, which is made when missing, and sync it and its folder.
 
     Raises:
-        BlockingIOError: Somebody held the file for all of two seconds.
+        BlockingIOError: Somebody held the file for all this time.
     """
-    deadline = time.monotonic() + _LOCK_SECONDS
+    deadline = time.monotonic() + wait_seconds
     while True:
         descriptor = open_own(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         try:

@@ -94,6 +94,7 @@ class SqliteBackend:
 
         return SqlitePlace(self._path).looking()
 
+    policy = ""
     is_far = False
     fetched = Fetched()
 

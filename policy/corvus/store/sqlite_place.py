@@ -6,6 +6,7 @@ SQLite itself may leave its ``-shm`` and an empty ``-wal`` next to the file.
 from __future__ import annotations
 
 import os
+import socket
 import sqlite3
 from collections.abc import Generator
 from contextlib import closing, contextmanager
@@ -67,6 +68,11 @@ class SqlitePlace:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.name = str(path)
+
+    @property
+    def full_name(self) -> str:
+        """The place as it is known in every folder, on every host."""
+        return f"{os.path.realpath(self._path)} of the host {socket.gethostname()}"
 
     @property
     def exists(self) -> bool:

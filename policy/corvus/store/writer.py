@@ -26,7 +26,7 @@ from corvus.store.foresight import foresee
 from corvus.store.kinds import APPROVAL, BALANCE
 from corvus.store.line import Line
 from corvus.store.looks import Foreseen
-from corvus.store.spill import spill
+from corvus.store.spill import spill, spill_early
 from corvus.store.tally import StoreTally
 from corvus.store.unit import Unit, state_of
 from corvus.store.witness import judge_clock, renew_witness
@@ -56,6 +56,7 @@ class Job:
     Attributes:
         keep: Whether the step must not get lost: the settlement it stands for, where it is one.
         fault: Why the step had to wait so far.
+        is_spilled: Whether its settlement is in the file of those that wait.
     """
 
     __slots__ = (
@@ -66,6 +67,7 @@ class Job:
         "error",
         "fault",
         "is_finished",
+        "is_spilled",
         "keep",
         "result",
         "step",
@@ -93,7 +95,7 @@ class Job:
         self.error: BaseException | None = None
         self.fault: BaseException | None = None
         self.when_done: Callable[[], None] | None = None
-        self.is_finished = False
+        self.is_finished = self.is_spilled = False
 
     @property
     def settlement(self) -> PendingSettlement | None:
@@ -214,8 +216,26 @@ class Writer:
         except OSError as fault:
             _log.error("%s cannot be written (%s); not settled: reservations %s", path, fault, ids)
             return False
-        _log.warning("%d settlements wait in %s for the next start", len(settlements), file)
+        _log.warning("settlements are kept in %s until the store takes them: %s", file, ids)
         return True
+
+    def _spill_early(self, jobs: Iterable[Job]) -> None:
+        """Write settlements next to a store that is away, in case that the process is killed.
+
+        They are tried again all the same; whoever takes the file in finds them settled by then.
+        """
+        path = self._backend.unsettled_path
+        new = {job: job.settlement for job in jobs if not job.is_spilled}
+        settlements = [settlement for settlement in new.values() if settlement is not None]
+        if path is None or not settlements:
+            return
+        try:
+            is_spilled = spill_early(path, settlements)
+        except OSError as fault:
+            _log.warning("%s cannot be written (%s); a kill would lose what it is for", path, fault)
+            return
+        for job in new:
+            job.is_spilled = is_spilled
 
     def _write(self) -> None:
         """Run batches until the store is closed."""
@@ -440,13 +460,18 @@ class Writer:
             self._backend.roll_back()
 
     def _fail(self, jobs: list[Job], fault: BaseException) -> None:
+        is_away = isinstance(fault, StoreUnavailable)
+        if is_away and self._backend.is_far:
+            self._spill_early(job for job in jobs if job.settlement is not None)
         for job in jobs:
-            if job.keep and isinstance(fault, StoreUnavailable):
+            if job.keep and is_away:
                 self._keep(job, fault)
                 continue
             job.error = fault
             if job.settlement is not None and isinstance(fault, StoreError):
-                self.spill([job.settlement])
+                job.fault = fault
+                if job.is_spilled or self.spill([job.settlement]):
+                    job.error = self.pending(job)
             self._finish(job)
 
     def _keep(self, job: Job, fault: StoreUnavailable) -> None:
@@ -467,7 +492,8 @@ class Writer:
         if not left:
             return
         mine = claimed(left)
-        settlements = [job.settlement for job in left if job.settlement is not None]
+        new = (job for job in left if not job.is_spilled)
+        settlements = [job.settlement for job in new if job.settlement is not None]
         is_spilled = not settlements or self.spill(settlements)
         if lost := sum(job.settlement is None for job in mine):
             _log.error("%d changes of sessions or missions could not be written", lost)

@@ -191,3 +191,34 @@ def test_a_folder_is_read_in_the_format_of_its_program_alone(
     (folder / "tool-results/usage.jsonl").write_text(json.dumps(rows | {"completion_tokens": 1}))
     told = as_json(capsys, "--zone", "UTC")
     assert told["today"]["calls"] == 1
+
+
+@pytest.mark.parametrize("store", ["path", "url"])
+def test_nothing_comes_unasked_into_a_ledger_that_is_not_the_users_own(
+    tmp_path: Path,
+    clock: FrozenClock,
+    logs: Path,
+    postgres_url: str,
+    capsys: pytest.CaptureFixture[str],
+    store: str,
+) -> None:
+    """Logs of all folders of a machine are no business of a team, whose budgets they count in."""
+    named = tmp_path / "team.duckdb" if store == "path" else postgres_url
+    (tmp_path / "corvus.toml").write_text(f'[governance.ledger]\n{store} = "{named}"\n')
+    if store == "url":
+        main(["store", "init"])
+    assert main([]) == Exit.USAGE if store == "path" else True
+    capsys.readouterr()
+    told = as_json(capsys, "--zone", "UTC")
+    assert (told["today"]["calls"], told["imported"]["left_out"]) == (0, True)
+    assert main(["today", "--format", "table"]) == Exit.CLEAN
+    assert "were not imported into" in capsys.readouterr().out.replace("\n", " ")
+    asked = as_json(capsys, "--zone", "UTC", "--import")
+    assert (asked["today"]["calls"], asked["imported"]["left_out"]) == (2, False)
+
+
+def test_a_config_that_names_no_ledger_leaves_the_users_own(
+    tmp_path: Path, clock: FrozenClock, logs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "corvus.toml").write_text("[cost]\nenabled = true\n")
+    assert as_json(capsys, "--zone", "UTC")["today"]["calls"] == 2

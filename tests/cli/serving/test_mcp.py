@@ -87,9 +87,9 @@ def test_an_estimate_says_whether_the_call_would_pass_and_holds_nothing(
         "output_tokens": 1000,
     }
     monkeypatch.setenv("CORVUS_SESSION_ID", "a")
-    told = call(place, "estimate", **small)
+    told = call(place, "estimate", lifts=False, **small)
     assert (told["estimate_nano_usd"], told["would_pass"]) == ("18000000", True)
-    large = call(place, "estimate", **small | {"output_tokens": 200_000})
+    large = call(place, "estimate", lifts=False, **small | {"output_tokens": 200_000})
     assert (large["estimate_usd"], large["would_pass"]) == (3.003, False)
     assert "session" in large["reason"]
     assert "$1.50" in large["reason"]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from corvus.base.errors import StoreCorrupt, StoreUnavailable
 from corvus.base.time import SystemClock, instant_at, microseconds
 from corvus.model.outbox import LedgerTable
+from corvus.store.health import StoreHealth, examined
 from corvus.store.kinds import PRICE_ENTRY, PriceEntry
 from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.backend import PostgresBackend
@@ -53,6 +55,11 @@ def execute(url: str, sql: str) -> None:
 def set_back(url: str) -> None:
     """Leave the store as a standby that was behind would have it."""
     execute(url, "UPDATE store_lock SET generation = 2")
+
+
+def other(address: PostgresAddress, tmp_path: Path) -> PostgresPlace:
+    """Return the store as a host has it that has never seen it."""
+    return PostgresPlace(address, tmp_path / "other.duckdb")
 
 
 def append(unit: Unit) -> int:
@@ -119,11 +126,67 @@ def test_the_next_process_of_the_host_knows_what_was_seen(
         after.run(append)
 
 
+def test_a_store_that_was_made_again_is_refused(
+    place: PostgresPlace, address: PostgresAddress, postgres_url: str, tmp_path: Path
+) -> None:
+    """Its budgets start from nothing, so that all of them could be spent once more."""
+    with closing(Store(place.backend())) as store:
+        store.run(append)
+        execute(postgres_url, f"DROP SCHEMA {address.schema} CASCADE")
+        with closing(Store(other(address, tmp_path).backend())) as another:
+            assert another.run(append) == 1
+        with pytest.raises(StoreCorrupt, match="is not the one that this host has used"):
+            store.run(append)
+    with (
+        closing(Store(place.backend())) as later,
+        pytest.raises(StoreCorrupt, match="is not the one that this host has used"),
+    ):
+        later.run(append)
+    seen = place.health(SystemClock().now())
+    assert "is not the one that this host has used" in (seen.problem or "")
+
+
+def test_a_store_that_was_lost_is_not_made_again(
+    place: PostgresPlace, address: PostgresAddress, postgres_url: str
+) -> None:
+    with closing(Store(place.backend())) as store:
+        store.run(append)
+    execute(postgres_url, f"DROP SCHEMA {address.schema} CASCADE")
+    with pytest.raises(StoreCorrupt, match="there is none any more"):
+        place.backend()
+    assert "there is none any more" in (place.health(SystemClock().now()).problem or "")
+
+
+def test_health_says_what_the_role_may_not_do(
+    place: PostgresPlace, store: Store, address: PostgresAddress, postgres_url: str
+) -> None:
+    store.run(append)
+    now = SystemClock().now()
+    assert place.health(now).problem is None
+    execute(postgres_url, f"REVOKE INSERT ON {address.schema}.outbox FROM CURRENT_USER")
+    assert "no permission to write" in (place.health(now).problem or "")
+    execute(postgres_url, f"GRANT INSERT ON {address.schema}.outbox TO CURRENT_USER")
+
+
+def test_what_others_write_while_it_looks_is_nothing_that_the_server_lacks(
+    place: PostgresPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(Store(place.backend())) as store:
+        store.run(append)
+
+        def slow(*given: Any) -> StoreHealth:
+            store.run(append)
+            store.backend.close()  # keeps at once what was seen
+            return examined(*given)
+
+        monkeypatch.setattr("corvus.store.postgres.place.examined", slow)
+        assert place.health(SystemClock().now()).problem is None
+
+
 def test_what_was_seen_is_kept_in_a_file_of_our_own(place: PostgresPlace, tmp_path: Path) -> None:
     """A link leads to nothing that is written, and a pipe is not waited for."""
-    seen = place.unsettled_path.with_name(
-        f"{place.unsettled_path.name.split('.unsettled')[0]}.seen"
-    )
+    unsettled = place.unsettled_path
+    seen = unsettled.with_name(f"{unsettled.name.partition('.unsettled')[0]}.seen")
     victim = tmp_path / "victim"
     victim.write_text("theirs")
     seen.symlink_to(victim)
@@ -137,31 +200,30 @@ def test_what_was_seen_is_kept_in_a_file_of_our_own(place: PostgresPlace, tmp_pa
         assert store.run(append) == 2
 
 
-def test_a_place_says_when_no_call_can_be_admitted(
-    place: PostgresPlace, address: PostgresAddress, postgres_url: str
-) -> None:
-    """A server that lacks what was seen, and a role that may only read, look sound from afar."""
+def test_health_says_what_the_server_lacks(place: PostgresPlace, postgres_url: str) -> None:
     with closing(Store(place.backend())) as store:
         for _ in range(5):
             store.run(append)
-    now = SystemClock().now()
-    assert place.health(now).problem is None
-    execute(postgres_url, f"REVOKE INSERT ON {address.schema}.outbox FROM CURRENT_USER")
-    assert "no permission to write" in (place.health(now).problem or "")
-    execute(postgres_url, f"GRANT INSERT ON {address.schema}.outbox TO CURRENT_USER")
     set_back(postgres_url)
-    assert "has lost the last" in (place.health(now).problem or "")
+    assert "has lost the last" in (place.health(SystemClock().now()).problem or "")
 
 
-def test_a_store_that_was_made_again_is_another_one(
-    place: PostgresPlace, address: PostgresAddress, postgres_url: str
+@pytest.mark.parametrize("obstacle", ["a folder", "no folder"])
+def test_calls_go_on_where_what_was_seen_cannot_be_kept(
+    address: PostgresAddress, tmp_path: Path, caplog: pytest.LogCaptureFixture, obstacle: str
 ) -> None:
-    with closing(Store(place.backend())) as store:
-        for _ in range(5):
-            store.run(append)
-    execute(postgres_url, f"DROP SCHEMA {address.schema} CASCADE")
-    with closing(Store(place.backend())) as store:
-        assert store.run(append) == 1
+    """A disk that is full or read-only on one host: its holds would be lost to all if they fail."""
+    beside = tmp_path / "ledger.duckdb"
+    if obstacle == "no folder":
+        tmp_path.joinpath("file").write_text("")
+        beside = tmp_path / "file" / "ledger.duckdb"
+    else:
+        beside.with_name(f"{beside.name}.{address.schema}.seen").mkdir()
+    store = Store(PostgresPlace(address, beside).backend())
+    assert [store.run(append) for _ in range(3)] == [1, 2, 3]
+    store.close()
+    said = [record.message for record in caplog.records if "cannot be kept" in record.message]
+    assert len(said) == 1
 
 
 def test_a_connection_that_was_lost_is_made_again(store: Store, postgres_url: str) -> None:

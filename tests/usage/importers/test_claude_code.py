@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -417,10 +418,23 @@ def test_the_result_of_a_run_is_refused_as_it_has_no_time(desk: Desk) -> None:
     assert [(bad.line, "states no time" in bad.reason) for bad in summary.bad] == [(1, True)]
 
 
-def test_a_session_that_is_recorded_keeps_what_a_later_one_copied(desk: Desk, line: Line) -> None:
-    desk.take(desk.write("z.jsonl", session(line, "z-original", 1, 2)))
-    desk.take(desk.write("a.jsonl", session(line, "a-copy", 1, 2, 7)))
-    assert desk.ask(PLACES) == [("a-copy", 1), ("z-original", 2)]
+@pytest.mark.parametrize("goes_on", [(), (4,)])
+@pytest.mark.parametrize("order", [*permutations("zab")], ids="".join)
+def test_a_copied_history_stays_with_its_session_in_imports_of_any_order(
+    desk: Desk, line: Line, order: tuple[str, ...], goes_on: tuple[int, ...]
+) -> None:
+    logs = {
+        "z": session(line, "z-original", 1, 2, 3, *goes_on),
+        "a": session(line, "a-copy", 1, 2, 3, 7, 8),
+        "b": session(line, "b-copy-of-copy", 1, 2, 3, 7, 8, 9),
+    }
+    for name in order:
+        desk.take(desk.write(f"{name}.jsonl", logs[name]))
+    assert desk.ask(PLACES) == [
+        ("a-copy", 2),
+        ("b-copy-of-copy", 1),
+        ("z-original", 3 + len(goes_on)),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,12 @@ def test_equal_lines_of_a_growing_file_count_each_and_only_once(desk: Desk) -> N
 def test_a_mapped_id_makes_a_call_known_whatever_else_changed(desk: Desk) -> None:
     desk.take(desk.write("a.jsonl", [row(id="x")]))
     summary = desk.take(desk.write("b.jsonl", [row(id="x", project="late"), row(id="y")]))
-    assert (summary.new, summary.duplicate) == (1, 1)
+    assert (summary.new, summary.updated, summary.duplicate) == (1, 1, 0)
+    # What one of them states holds, whichever comes first.
+    assert desk.ask("SELECT project, calls FROM usage_call ORDER BY ALL") == [
+        ("late", 1),
+        (None, 1),
+    ]
 
 
 def test_a_copy_under_another_name_adds_nothing(desk: Desk) -> None:

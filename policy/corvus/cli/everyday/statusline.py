@@ -11,6 +11,12 @@ import typer
 
 def statusline(
     *,
+    install: Annotated[
+        bool,
+        typer.Option(
+            "--install", help="Have Claude Code run it: put it into your settings, and end."
+        ),
+    ] = False,
     refresh: Annotated[
         Path | None,
         typer.Option(
@@ -27,6 +33,13 @@ def statusline(
 
     Example: corvus statusline < /dev/null
     """
+    if install:
+        from corvus.cli.everyday import claude_settings
+
+        path = claude_settings.settings_path(os.environ)
+        done = "is now" if claude_settings.install(path) else "was already"
+        print(f"the status line {done} in {path}")
+        return
     if refresh is not None:
         from corvus.cli.everyday import card
 

@@ -40,12 +40,14 @@ class Imported:
         new: Calls that were not known before, or are known better now.
         bad: Lines and files that could not be read.
         faults: Why a folder could not be imported, one sentence each.
+        left_out: The ledger that no log was imported into, as it is not the user's own alone.
     """
 
     programs: list[str] = field(default_factory=list[str])
     new: int = 0
     bad: int = 0
     faults: list[str] = field(default_factory=list[str])
+    left_out: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,14 @@ def today(
         typer.Option("--zone", help="IANA time zone whose day it is; default: this machine's."),
     ] = None,
     import_logs: Annotated[
-        bool,
+        bool | None,
         typer.Option(
             "--import/--no-import",
-            help="Import first what is new in the logs of Claude Code, Codex and others.",
+            help="Whether to import first what is new in the logs of Claude Code, Codex and "
+            "others; default: into your own ledger.",
+            show_default=False,
         ),
-    ] = True,
+    ] = None,
     output: TableOrBody = None,
     config: Config = None,
     sets: Sets = None,
@@ -87,7 +91,8 @@ def today(
     """Show what was spent today, on what, and what the budgets have left.
 
     First it imports what is new in the folders where coding agents keep their logs; what corvus
-    itself has recorded is not counted twice. With --as-of it imports nothing.
+    itself has recorded is not counted twice. With --as-of it imports nothing, nor by itself into a
+    ledger that the config of a repository names, or that hosts share.
 
     Example: corvus today
     """
@@ -97,7 +102,9 @@ def today(
     require_ledger()
     named = _zone(zone)
     runtime = opened(config, ledger, sets, as_of=as_of)
-    imported = import_new(runtime) if import_logs and as_of is None else Imported()
+    imported = Imported()
+    if import_logs is not False and as_of is None:
+        imported = import_new(runtime, is_asked=bool(import_logs))
     answer = answer_of(runtime, named, imported, is_recorded=as_of is not None)
     emit(
         output, lambda: body(runtime, answer), lambda: show(runtime, answer), kv=lambda: kv(answer)
@@ -112,7 +119,23 @@ def has_something() -> bool:
         return False
     from corvus.usage.importers.known_logs import known_logs
 
-    return bool(known_logs(os.environ)) or not opened((), None).bookkeeping.is_untouched()
+    runtime = opened((), None)
+    has_logs = is_own(runtime) and bool(known_logs(os.environ))
+    return has_logs or not runtime.bookkeeping.is_untouched()
+
+
+def is_own(runtime: Runtime) -> bool:
+    """Return whether the ledger is the user's own: not that of a repository, nor of several hosts.
+
+    What a machine has spent in all of its folders does not belong into the others unasked.
+    """
+    from corvus.config.layers.locate import NAME
+
+    if runtime.store_url is not None or runtime.loaded is None or runtime.loaded.settings is None:
+        return False
+    is_stated = runtime.loaded.settings.governance.ledger.path is not None
+    of_repository = any(path.name == NAME for path in runtime.config_paths)
+    return runtime.is_ledger_named or not (is_stated and of_repository)
 
 
 def _zone(name: str | None) -> str:
@@ -144,11 +167,14 @@ def machine_zone() -> str:
     return "UTC" if found in ("Etc/UTC", "Etc/UCT", "UCT", "Zulu") else found
 
 
-def import_new(runtime: Runtime, *, shows_progress: bool = True) -> Imported:
+def import_new(
+    runtime: Runtime, *, is_asked: bool = False, shows_progress: bool = True
+) -> Imported:
     """Import what is new in the logs of known programs; a fault is noted and keeps nothing back.
 
     Args:
         runtime: Whose ledger.
+        is_asked: Whether the user asked for it, so that the ledger need not be their own.
         shows_progress: Whether a person waits.
     """
     from corvus.usage.importers.known_logs import known_logs
@@ -156,6 +182,9 @@ def import_new(runtime: Runtime, *, shows_progress: bool = True) -> Imported:
     imported = Imported()
     logs = known_logs(os.environ)
     if not logs:
+        return imported
+    if not is_asked and not is_own(runtime):
+        imported.left_out = str(runtime.ledger_path)
         return imported
     from corvus.cli.usage import progress
 
@@ -247,6 +276,7 @@ def body(runtime: Runtime, answer: Answer) -> dict[str, object]:
             "calls": answer.imported.new,
             "bad_lines": answer.imported.bad,
             "faults": answer.imported.faults,
+            "left_out": bool(answer.imported.left_out),
         },
     }
 
@@ -290,9 +320,15 @@ def kv(answer: Answer) -> Iterator[str]:
                 f"{title}={name} cost_usd={_usd(row.spent)} calls={row.spent.calls} "
                 f"tokens={row.spent.tokens}"
             )
+    yield from _kv_of_budgets(answer)
+
+
+def _kv_of_budgets(answer: Answer) -> Iterator[str]:
     if answer.status is not None:
         for item in answer.budgets:
             yield budget_line_whole(item, answer.status)
+    if answer.imported.left_out:
+        yield f"no_import_into={kv_text(answer.imported.left_out)}"
     for fault in answer.imported.faults:
         yield f"not_imported={kv_text(fault)}"
     if answer.fault:

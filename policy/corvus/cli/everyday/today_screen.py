@@ -104,6 +104,8 @@ def _print_shares(out: Console, title: str, rows: Sequence[Share]) -> None:
 def _remarks(answer: Answer) -> list[str]:
     say, imported, unpriced = words(), answer.imported, answer.today.day.unpriced_calls
     lines = [say("today.not_imported", reason=escape(fault)) for fault in imported.faults]
+    if imported.left_out:
+        lines.append(say("today.left_out", ledger=escape(imported.left_out)))
     if imported.bad:
         lines.append(say.count("today.bad", imported.bad, number=f"{imported.bad:,}"))
     if unpriced:

@@ -27,10 +27,11 @@ def status_lines(seen: StoreOverview) -> Iterator[tuple[str, str]]:
         return
     yield "state", f"[green]ok[/], version {health.version}, {health.size_bytes / 1e6:,.1f} MB"
     yield "id", health.store_id or "-"
-    held = f"{health.holds.count:,} calls"
+    held = f"{health.holds.count:,} call{'s' * (health.holds.count != 1)}"
     held += f", {health.holds.overdue:,} overdue" if health.holds.overdue else ""
     yield "held", f"{held}, ${usd_short(health.holds.held_nano_usd)}"
-    yield "events", f"{health.undrained_events:,} that a ledger may not have"
+    kept_for = "that the ledger may not have" if seen.server is None else "kept for ledgers"
+    yield "events", f"{health.undrained_events:,} {kept_for}"
     yield from shared_lines(seen)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
@@ -45,12 +47,14 @@ def routes(service: Service) -> APIRouter:
             problem = Problem(404, "metrics-off", "governance.observability.metrics is false")
             return Response(problem.body, problem.status, problem.headers)
         store, place = service.store, service.runtime.bookkeeping.place
-        try:
-            status, holds = service.governor.status(), store.run(_open_holds)
-            seen = overview(place, place.health(service.runtime.clock.now()))
-        except StoreError:
-            status, holds, seen = None, 0, None
-        text = service.metrics.text(status, holds, StoreMetrics(store.tally, seen))
+        status = holds = seen = None
+        with suppress(StoreError):
+            holds = store.run(_open_holds)  # as a call that asks to be admitted
+            with suppress(StoreError):  # which may be the connections for looks alone
+                seen = overview(place, place.health(service.runtime.clock.now()))
+                status = service.governor.status()
+        metrics = StoreMetrics(store.tally, seen, is_up=holds is not None)
+        text = service.metrics.text(status, holds or 0, metrics)
         return Response(text, headers={"content-type": CONTENT_TYPE})
 
     return router

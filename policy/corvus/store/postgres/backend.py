@@ -28,12 +28,12 @@ from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.connection import connect, local_settings
 from corvus.store.postgres.faults import explain
 from corvus.store.postgres.forgetting import forgetting
-from corvus.store.postgres.generation import SeenGeneration, refuse_older
+from corvus.store.postgres.generation import SeenGeneration
 from corvus.store.postgres.look import Looks
 from corvus.store.postgres.packing import given_row, packed, parameters
 from corvus.store.postgres.pipeline import pipelined
 from corvus.store.postgres.queries import translated
-from corvus.store.postgres.schema import migrate, refuse_other
+from corvus.store.postgres.schema import known_version, migrate, refuse_other
 from corvus.store.spill import UNSETTLED
 from corvus.store.statements import values
 
@@ -89,6 +89,8 @@ class PostgresBackend:
     """
 
     is_far = True
+    _takes_any_store = False
+    """Whether another store than the one that this host has used may be there."""
 
     def __init__(
         self,
@@ -121,6 +123,8 @@ class PostgresBackend:
         self._connection: psycopg.Connection[Row] | None = None
         connection = self._connect()
         with self._explained():
+            if self._seen.knows_a_store and not self._takes_any_store:
+                self._refuse_absence(connection)
             migrate(connection, address)
 
     def file_clock_us(self) -> int | None:
@@ -249,7 +253,10 @@ class PostgresBackend:
                 raise StoreUnavailable(f"the store {self.name} did not commit; nothing was changed")
         self.fetched = Fetched()
         self._generation, self._rare_generation = generation, rare
-        self._seen.note(self._generation)
+        if changes.state is not None and self._takes_any_store:
+            self._seen.follow(changes.state.store_id)
+        # A move that is cut off leaves the file as it was: what it brings may not have arrived.
+        self._seen.note(self._generation, may_wait=self._takes_any_store)
 
     @property
     def run_id(self) -> str:
@@ -360,9 +367,19 @@ class PostgresBackend:
                 return bool(rows) and rows[0][0] == self._batch
 
     def _refuse_older(self, generation: int, store_id: str | None) -> None:
-        """Refuse a server that has lost what this process, or this host, has seen."""
-        missing = max(self._seen.missing(generation, store_id), self._generation - generation)
-        refuse_older(missing, self.name)
+        """Refuse a server that has lost what this host has seen: a standby that was behind."""
+        if self._takes_any_store and store_id is not None:
+            self._seen.follow(store_id)
+        self._seen.judge(self.name, generation, store_id)
+
+    def _refuse_absence(self, connection: psycopg.Connection[Row]) -> None:
+        """Refuse to make a store again that this host has used."""
+        try:
+            if known_version(connection, self._address) == 0:
+                self._seen.judge_absence(self.name)
+        except BaseException:
+            self._disconnect()
+            raise
 
     def _connect(self) -> psycopg.Connection[Row]:
         if self._connection is not None and not self._connection.closed:

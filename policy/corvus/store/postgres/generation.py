@@ -1,11 +1,13 @@
-"""Remembers which state of a store this host has seen (STO-3).
+"""Remembers which store this host uses, and which state of it was seen (STO-3).
 
-A standby that was behind when it was promoted, or a backup, has an older one: holds that were
-acknowledged are gone, and what they stood for could be spent twice.
+A standby that was behind when it was promoted, or a backup, has an older state: holds that were
+acknowledged are gone, and what they stood for could be spent twice. So it could in a store that was
+made again in the place of one that was lost.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from contextlib import suppress
@@ -15,29 +17,15 @@ from corvus.base.errors import StoreCorrupt
 from corvus.base.own_files import open_own, replace_own
 
 _SAVED_EVERY_SECONDS = 1.0
+_SEEN = ".seen"
 _SIZE_MAX = 100
+_NOTHING_SEEN = "", -1
 
-
-def refuse_older(missing: int, name: str) -> None:
-    """Refuse a server that has lost what this host has seen: a standby that was behind.
-
-    Args:
-        missing: How many changes it lacks; 0 or less when it lacks none.
-        name: The store, as the user knows it.
-
-    Raises:
-        StoreCorrupt: It lacks some.
-    """
-    if missing > 0:
-        raise StoreCorrupt(
-            f"the server of the store {name} has lost the last {missing} changes that this host "
-            "has seen: a standby that was behind was promoted, or a backup restored; bring back "
-            "the right server, or run `corvus ledger verify --rebuild` to go on without them"
-        )
+_log = logging.getLogger("corvus.store")
 
 
 class SeenGeneration:
-    """The newest generation of a store that was seen.
+    """The store that this host uses, and the newest generation of it that was seen.
 
     Args:
         beside: A path with which the name of the file begins that outlives the process; ``None``
@@ -45,44 +33,103 @@ class SeenGeneration:
     """
 
     def __init__(self, beside: Path | None) -> None:
-        self._path = beside and beside.with_name(f"{beside.name}.seen")
+        self._path = beside and beside.with_name(f"{beside.name}{_SEEN}")
         self._saved = self._saved_at = float("-inf")
         self._store_id, self._seen = self._read()
-        self._is_forgotten = False
+        self._is_forgotten = self._is_noted = self._is_logged = False
+
+    @property
+    def knows_a_store(self) -> bool:
+        """Whether this host has used a store here."""
+        return bool(self._store_id)
 
     def forget(self) -> None:
         """Take what the server has for all there is: somebody has decided to go on without."""
-        self._seen, self._is_forgotten = -1, True
+        (self._store_id, self._seen), self._is_forgotten = _NOTHING_SEEN, True
 
-    def missing(self, generation: int, store_id: str | None) -> int:
-        """Return how many changes a server lacks that were seen; 0 or less when it lacks none.
+    def follow(self, store_id: str) -> None:
+        """Use a store from now on that was moved here, in place of any other."""
+        if store_id != self._store_id:
+            self._store_id, self._seen = store_id, -1
+
+    def judge(self, name: str, generation: int, store_id: str | None) -> None:
+        """Refuse a server that lacks what was seen; else note what it has.
 
         Args:
+            name: The store, as the user knows it.
             generation: That of the server.
-            store_id: Of its store, which may be another; ``None`` is the one seen.
-        """
-        if store_id is not None and store_id != self._store_id:
-            self._store_id, self._seen = store_id, generation
-        return self._seen - generation
+            store_id: Of its store; ``None`` is the one seen.
 
-    def note(self, generation: int) -> None:
-        """Note that a generation was seen; the file follows within a second of use."""
-        self._seen = max(self._seen, generation)
-        if time.monotonic() - self._saved_at >= _SAVED_EVERY_SECONDS:
+        Raises:
+            StoreCorrupt: It has an older state of the store, or another store.
+        """
+        if store_id is not None and not self._store_id:
+            self._store_id = store_id
+        if store_id not in (None, self._store_id):
+            raise StoreCorrupt(
+                f"the store {name} is not the one that this host has used: that one was dropped "
+                f"and another made, or the URL leads to another server; {_BRING_BACK}"
+            )
+        missing, self._seen = self._seen - generation, max(self._seen, generation)
+        if missing > 0:
+            raise StoreCorrupt(
+                f"the server of the store {name} has lost the last {missing} changes that this "
+                "host has seen: a standby that was behind was promoted, or a backup restored; "
+                "bring back the right server, or run `corvus ledger verify --rebuild` to go on "
+                "without them"
+            )
+
+    def judge_absence(self, name: str) -> None:
+        """Refuse a server that has no store.
+
+        Args:
+            name: The store, as the user knows it.
+
+        Raises:
+            StoreCorrupt: This host has used one here, which is lost.
+        """
+        if self.knows_a_store:
+            raise StoreCorrupt(
+                f"this host has used the store {name}, and there is none any more: it was dropped, "
+                f"or the URL leads to another server; {_BRING_BACK}"
+            )
+
+    def note(self, generation: int, *, may_wait: bool = False) -> None:
+        """Note a generation that this process made.
+
+        Args:
+            generation: What it made.
+            may_wait: Whether the file follows at the next ``save``; else within a second of use.
+        """
+        self._seen, self._is_noted = max(self._seen, generation), True
+        if not may_wait and time.monotonic() - self._saved_at >= _SAVED_EVERY_SECONDS:
             self.save()
 
     def save(self) -> None:
-        """Write what was seen, if it may be written."""
+        """Write what was seen, once this process has changed the store.
+
+        A file that cannot be written is logged once, and stops nothing: what was committed is
+        durable, and this process knows what it has seen.
+        """
         self._saved_at = time.monotonic()
-        if self._path is None or self._seen in (-1, self._saved) or not self._store_id:
+        if self._path is None or not self._is_noted or self._seen == self._saved:
             return
         store_id, seen = self._read()
         if store_id == self._store_id and seen >= self._seen and not self._is_forgotten:
             return  # by another process of this host
-        with suppress(OSError):
+        try:
             os.makedirs(self._path.parent, exist_ok=True)
             replace_own(self._path, f"{self._store_id} {self._seen}\n".encode())
-            self._saved = self._seen
+        except OSError as fault:
+            if not self._is_logged:
+                _log.warning(
+                    "which state of the store was seen cannot be kept (%s): until it can, a "
+                    "restart makes this host trust a server that has lost changes",
+                    fault,
+                )
+            self._is_logged = True
+        else:
+            self._saved, self._is_logged = self._seen, False
 
     def _read(self) -> tuple[str, int]:
         """Return the store, and its newest generation, that the file names."""
@@ -91,4 +138,10 @@ class SeenGeneration:
                 with open(open_own(self._path, os.O_RDONLY), "rb") as stream:
                     store_id, seen = stream.read(_SIZE_MAX).decode().split()
                 return store_id, int(seen)
-        return "", -1
+        return _NOTHING_SEEN
+
+
+_BRING_BACK = (
+    "bring back the right server, or restore a backup. To begin again without what was held and "
+    "spent, name another ledger with --ledger"
+)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from corvus.base.errors import StoreError
 from corvus.store.health import StoreHealth, examined
@@ -15,10 +16,13 @@ from corvus.store.kinds import KINDS
 from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.admin import PostgresAdmin
 from corvus.store.postgres.backend import PostgresBackend
-from corvus.store.postgres.generation import SeenGeneration, refuse_older
+from corvus.store.postgres.generation import SeenGeneration
 from corvus.store.postgres.look import Looks, PostgresLook
 from corvus.store.postgres.others import refuse_further
 from corvus.store.spill import UNSETTLED
+
+if TYPE_CHECKING:
+    from corvus.store.postgres.connection import Connection
 
 _SIZE = """
 SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
@@ -32,7 +36,6 @@ WHERE c.relkind = 'r' AND c.relnamespace = to_regnamespace(%s) AND c.relname = A
     AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')
 ) LIMIT 1
 """
-_GENERATION = "SELECT generation FROM store_lock"
 _OWN_TABLES = ["store_lock", "writer", *(kind.table for kind in KINDS)]
 
 
@@ -56,6 +59,11 @@ class PostgresPlace:
         self._exists = False
         self._looks = Looks(address)
         self.name = address.shown
+
+    @property
+    def full_name(self) -> str:
+        """The place as it is known in every folder, on every host."""
+        return self.name
 
     @property
     def exists(self) -> bool:
@@ -101,22 +109,28 @@ class PostgresPlace:
             now: The present instant, aware.
         """
         seen, schema = StoreHealth(self.name), self._address.schema
-        # Before the look begins, or what others write meanwhile would be missing there.
-        remembered = SeenGeneration(self._beside)
+        # Before the look begins, or it would lack what others write meanwhile.
+        used = SeenGeneration(self._beside)
         try:
             with self._looks.connection() as connection:
                 look = PostgresLook(connection, self._address)
-                refuse_further(connection, self._address)
                 ((size,),) = connection.execute(_SIZE, [schema]).fetchall()
                 # Only a server that can be written is connected to.
                 refused = connection.execute(_NOT_WRITABLE, [schema, _OWN_TABLES]).fetchall()
                 seen = replace(
                     seen, exists=look.version > 0, is_writable=not refused, size_bytes=int(size)
                 )
-                found = examined(seen, look, now)
-                if found.exists:
-                    ((generation,),) = look.rows(_GENERATION, ())
-                    refuse_older(remembered.missing(generation, found.store_id), self.name)
-                return found
+                seen = examined(seen, look, now)
+                self._judge(used, connection, seen)
+                return seen
         except StoreError as fault:
             return replace(seen, problem=str(fault))
+
+    def _judge(self, seen: SeenGeneration, connection: Connection, health: StoreHealth) -> None:
+        """Refuse a server that lacks what this host has seen, as a writer would."""
+        if not health.exists:
+            seen.judge_absence(self.name)
+            refuse_further(connection, self._address)
+            return
+        ((generation,),) = connection.execute("SELECT generation FROM store_lock").fetchall()
+        seen.judge(self.name, generation, health.store_id)

@@ -25,9 +25,9 @@ _BEFORE, _AFTER = "INTERVAL 5 SECOND", "INTERVAL 60 SECOND"
 _LOOKED_BACK = "INTERVAL 7 DAY"
 """How old an imported call may be that is taken back."""
 
-_HAS_MEASURED = """
-SELECT EXISTS (SELECT 1 FROM usage_call WHERE surface <> 'import')
-"""
+# An import may state any surface; nothing that it states was measured here.
+_IS_MEASURED = "(reservation_id IS NOT NULL OR surface = 'telemetry')"
+_HAS_MEASURED = f"SELECT EXISTS (SELECT 1 FROM usage_call WHERE {_IS_MEASURED})"  # noqa: S608 - constants
 
 _TWINS = f"""
 CREATE OR REPLACE TEMP TABLE import_twin AS
@@ -43,14 +43,15 @@ WITH imported AS (
         AND admitted_at >= $now::TIMESTAMP - {_LOOKED_BACK}
 ),
 measured AS (
-    SELECT provider_request_id, requested_model, answering_model, admitted_at, settled_at,
-        {_READ} AS read_tokens, {_WRITTEN} AS written_tokens
-    FROM usage_call WHERE surface <> 'import' AND calls = 1
+    SELECT import_key, provider_request_id, requested_model, answering_model, admitted_at,
+        settled_at, {_READ} AS read_tokens, {_WRITTEN} AS written_tokens
+    FROM usage_call WHERE {_IS_MEASURED} AND calls = 1
 ),
 found AS (
     SELECT imported.import_key
     FROM imported
     JOIN measured ON measured.provider_request_id = imported.provider_request_id
+    WHERE measured.import_key IS DISTINCT FROM imported.import_key
     UNION
     SELECT imported.import_key
     FROM imported
@@ -58,7 +59,8 @@ found AS (
         AND measured.written_tokens = imported.written_tokens
         AND imported.settled_at >= measured.admitted_at - {_BEFORE}
         AND imported.admitted_at <= measured.settled_at + {_AFTER}
-    WHERE (imported.provider_request_id IS NULL OR measured.provider_request_id IS NULL)
+    WHERE measured.import_key IS DISTINCT FROM imported.import_key
+        AND (imported.provider_request_id IS NULL OR measured.provider_request_id IS NULL)
         AND imported.read_tokens + imported.written_tokens > 0
         AND (imported.requested_model IN (measured.requested_model, measured.answering_model)
             OR imported.answering_model = measured.answering_model)

@@ -123,11 +123,13 @@ rounded AS (
     FROM rated
 ),
 judged AS (
-    SELECT * EXCLUDE (reported_nano_usd, estimated_nano_usd), CASE
+    SELECT * EXCLUDE (reported_nano_usd, estimated_nano_usd, keeps_cost, keeps_price), CASE
             WHEN keeps_cost OR reported_nano_usd IS NULL THEN NULL
             WHEN reported_nano_usd = 0 AND NOT coalesce({_IS_FREE}, false) THEN '{Disbelief.FREE}'
             WHEN reported_nano_usd > {_MOST} THEN '{Disbelief.ABSURD}'
         END AS disbelief,
+        -- what is not believed replaces no known price
+        keeps_cost OR (keeps_price AND disbelief IS NOT NULL) AS keeps_cost,
         if(disbelief IS NULL, reported_nano_usd, NULL) AS reported_nano_usd,
         -- a client writes 0, too, for what it has no price for
         if(rated_nano_usd IS NULL AND (estimated_nano_usd > 0 OR is_free), estimated_nano_usd, NULL)
@@ -153,6 +155,7 @@ SELECT used.* EXCLUDE (provider, rate_provider, rate_book, rate_entry, rated_nan
         WHEN rated_nano_usd IS NULL AND estimated_nano_usd IS NOT NULL THEN '{Source.ESTIMATED}'
         ELSE '{Source.IMPORTED}' END AS source,
     CASE WHEN keeps_cost THEN record.at_least
+            OR (coalesce(used.at_least, false) AND record.source <> '{Source.PROVIDER}')
         ELSE reported_nano_usd IS NULL
             AND coalesce(rated_nano_usd, estimated_nano_usd) IS NOT NULL
             AND (coalesce(used.at_least, false)

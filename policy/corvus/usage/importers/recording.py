@@ -1,20 +1,15 @@
 """Adds merged calls to the ledger exactly once, in one transaction.
 
-One rule makes one call of all its lines, in pieces and in any order (IMP-1). A call is known by its
-``import_key``. Its place (instant, session, project) is that of its first line, its counts and a
-stated cost are those of its last one. A call that was merged, or recorded, stands for all of its
-lines: it carries the first instant and the last, so that merging it with more lines chooses as if
-all of them were there.
-
-What the ledger knows of a call joins its new lines, and the rule chooses among all of them. Where
-the result differs from what was recorded, the record is taken back by a row of the opposite sign
-and a new one is appended; nothing is ever edited or deleted. A call that had no price is priced as
-soon as the books have one; a known price is never replaced while the counts stand.
+What the ledger knows of a call joins its new lines, and one rule (``line_choice``) chooses among
+all of them. Where the result differs from what was recorded, the record is taken back by a row of
+the opposite sign and a new one is appended; nothing is ever edited or deleted. A call that had no
+price is priced as soon as the books have one; a known price is never replaced while the counts
+stand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -22,108 +17,16 @@ from pathlib import Path
 from corvus.base.time import naive_utc
 from corvus.ledger.ledger import Ledger
 from corvus.ledger.merging import MergedUsage, merge_usage
-from corvus.model.columns import STATED
 from corvus.model.reservation import Source
-from corvus.model.usage import CONTEXT, COUNTS, TOKENS
+from corvus.model.usage import COUNTS
 from corvus.prices.belief import TIMES_MAX
+from corvus.usage.importers.agents.claude_code_copies import MARK_KNOWN_COPIES
+from corvus.usage.importers.line_choice import LAST, PLACE, merged
 from corvus.usage.importers.measured_twins import leave_out_twins
 from corvus.usage.importers.model import ImportedFile, Note
 from corvus.usage.importers.pricing import Disbelief, PriceHistory, keep_prices, price_changes
 from corvus.usage.importers.selection import remember
 from corvus.usage.importers.statements import each
-
-LAST = (
-    "settled_at",
-    "answering_model",
-    "outcome",
-    "provider_request_id",
-    "reported_nano_usd",
-    "estimated_nano_usd",
-    "is_free",
-    "calls",
-)
-"""What the last line of a call states, besides its counts."""
-
-_OF_COUNTS = ("reported_nano_usd", "estimated_nano_usd", "is_free", "calls")
-"""What belongs to the counts of a line."""
-_READ = " + ".join(CONTEXT)
-_WRITTEN = " + ".join(name for name in TOKENS if name not in CONTEXT)
-
-FLAGS = ("at_least", "unknown_cost", "states_modalities")
-"""What holds for a call if any of its lines says so."""
-
-_OF_ANY = ("import_key", "provider", "service_tier")
-PLACE = tuple(column.name for column in STATED if column.name not in {*LAST, *COUNTS, *_OF_ANY})
-"""What the first line of a call states, besides whether it is of a fork."""
-
-# A line of the main conversation counts before its repetition in a sub-agent's log, and one of the
-# session it was said in before the copy that a fork of the session begins with. Of equal ones the
-# recorded one stays, else that of the session whose id is the least.
-_IS_FIRST = "(subagent IS NOT NULL, admitted_at, is_fork, known_id IS NULL, session_id)"
-# Output first: it is what grows while a message streams. Of equal contexts the one that says more
-# of its parts: who knows no cached tokens counts all of them as plain input.
-_IS_LAST = (
-    f"(subagent IS NULL, settled_at, output_tokens, {_READ}, -input_tokens,"
-    f" {each('{count}', ', ')}, known_id NOT NULL)"
-)
-
-
-def merged(table: str, where: str = "true") -> str:
-    """Return a SELECT of one row for each call among the rows of a table.
-
-    Besides the columns of a call it has ``known_id``, the record of the call in the ledger, and
-    whether that record ``keeps_place`` and ``keeps_counts``.
-
-    Args:
-        table: A table with the columns of ``import_line``.
-        where: Which of its rows are calls.
-    """
-    return f"""
-    WITH call AS (
-        SELECT import_key,
-            arg_min(rowid, {_IS_FIRST}) AS first_line,
-            arg_max(rowid, {_IS_LAST}) AS last_line,
-            arg_max(service_tier, {_IS_LAST}) FILTER (WHERE service_tier IS NOT NULL)
-                AS service_tier,
-            arg_max(iterations, {_IS_LAST}) FILTER (WHERE iterations IS NOT NULL) AS iterations,
-            any_value(known_id) AS known_id,
-            {", ".join(f"coalesce(bool_or({name}), false) AS {name}" for name in FLAGS)}
-        FROM {table} WHERE {where} GROUP BY import_key
-    ),
-    -- Who knows no cached tokens counts all of them as plain input, whenever it ended.
-    divided AS (
-        SELECT line.import_key, arg_min(line.place, (line.input_tokens, line.is_new)) AS place
-        FROM (
-            SELECT rowid AS place, import_key, input_tokens, known_id IS NULL AS is_new,
-                {_READ} AS read_tokens, {_WRITTEN} AS written_tokens
-            FROM {table} WHERE {where}
-        ) AS line
-        JOIN call ON call.import_key = line.import_key
-        JOIN (
-            SELECT rowid AS place, input_tokens, {_READ} AS read_tokens,
-                {_WRITTEN} AS written_tokens
-            FROM {table} WHERE {where}
-        ) AS latest ON latest.place = call.last_line
-        WHERE line.input_tokens < latest.input_tokens
-            AND line.read_tokens = latest.read_tokens
-            AND line.written_tokens = latest.written_tokens
-        GROUP BY line.import_key
-    )
-    SELECT call.import_key, call.known_id, call.service_tier, call.iterations,
-        {", ".join(f"call.{name}" for name in FLAGS)},
-        opening.known_id IS NOT NULL AS keeps_place,
-        counted.known_id IS NOT NULL AND counted.settled_at = latest.settled_at AS keeps_counts,
-        {", ".join(f"opening.{name}" for name in (*PLACE, "is_fork"))},
-        coalesce(opening.provider, latest.provider) AS provider,
-        {", ".join(f"latest.{name}" for name in LAST if name not in _OF_COUNTS)},
-        {", ".join(f"counted.{name}" for name in (*_OF_COUNTS, *COUNTS))}
-    FROM call
-    JOIN {table} AS opening ON opening.rowid = call.first_line
-    JOIN {table} AS latest ON latest.rowid = call.last_line
-    LEFT JOIN divided ON divided.import_key = call.import_key
-    JOIN {table} AS counted ON counted.rowid = coalesce(divided.place, call.last_line)
-    """  # noqa: S608 - made of constants of this package
-
 
 _COMPUTED = ("reported_nano_usd", "estimated_nano_usd", "is_free")
 _CANDIDATES = f"""
@@ -140,29 +43,67 @@ FROM usage_call
 WHERE import_key IN (SELECT import_key FROM read_parquet($calls))
 """  # noqa: S608 - made of constants of this package
 
-_CALLS = f"CREATE OR REPLACE TEMP TABLE import_call AS {merged('temp.import_candidate')}"
 
-_CHANGES = """
+def _calls(options: Collection[str]) -> str:
+    found = merged("temp.import_candidate", options=options)
+    return f"CREATE OR REPLACE TEMP TABLE import_call AS {found}"
+
+
+_SAME_COUNTS = " AND ".join(
+    f"record.{name} = call.{name}" for name in ("settled_at", "calls", *COUNTS)
+)
+_SAME_REST = " AND ".join(
+    f"record.{name} IS NOT DISTINCT FROM call.{name}"
+    for name in (*PLACE, "answering_model", "outcome", "provider_request_id", "service_tier")
+)
+# A known price stays while this does.
+_SAME_PRICE = " AND ".join(
+    (
+        "record.cost_nano_usd IS NOT NULL",
+        "record.admitted_at::DATE = call.admitted_at::DATE",
+        "coalesce(record.provider = call.provider, true)",
+        *(
+            f"record.{name} IS NOT DISTINCT FROM call.{name}"
+            for name in ("requested_model", "answering_model", "service_tier")
+        ),
+    )
+)
+_CHANGES = f"""
 CREATE OR REPLACE TEMP TABLE import_change AS
-SELECT call.*,
-    coalesce(call.answering_model, call.requested_model) || coalesce('-' || call.service_tier, '')
-        AS price_model,
-    coalesce(call.keeps_counts AND record.cost_nano_usd IS NOT NULL
-        AND record.admitted_at::DATE = call.admitted_at::DATE
-        AND record.service_tier IS NOT DISTINCT FROM call.service_tier, false) AS keeps_cost
-FROM temp.import_call AS call
-LEFT JOIN usage_record AS record ON record.id = call.known_id
-WHERE call.known_id IS NULL OR NOT call.keeps_place OR NOT call.keeps_counts
-    OR record.service_tier IS DISTINCT FROM call.service_tier OR record.cost_nano_usd IS NULL
-"""
+WITH compared AS (
+    SELECT call.*, record.cost_nano_usd AS known_nano_usd,
+        coalesce({_SAME_COUNTS}, false) AS keeps_counts,
+        coalesce({_SAME_REST} AND coalesce(record.provider = call.provider, true), false)
+            AS keeps_rest,
+        coalesce(keeps_counts AND {_SAME_PRICE}, false) AS keeps_price,
+        -- a stated cost that is not recorded, or none where one is
+        coalesce(CASE record.source
+            WHEN '{Source.PROVIDER}' 
+                THEN record.cost_nano_usd IS DISTINCT FROM call.reported_nano_usd
+            WHEN '{Source.ESTIMATED}' THEN call.reported_nano_usd IS NOT NULL
+                OR record.cost_nano_usd IS DISTINCT FROM call.estimated_nano_usd
+            ELSE call.reported_nano_usd IS NOT NULL END, false) AS has_other_cost,
+        coalesce(call.at_least AND NOT record.at_least AND record.source <> '{Source.PROVIDER}',
+            false) AS has_doubt
+    FROM temp.import_call AS call
+    LEFT JOIN usage_record AS record ON record.id = call.known_id
+)
+SELECT * EXCLUDE (known_nano_usd, has_other_cost, has_doubt),
+    coalesce(answering_model, requested_model) || coalesce('-' || service_tier, '') AS price_model,
+    keeps_price AND NOT has_other_cost AS keeps_cost
+FROM compared
+WHERE known_id IS NULL OR NOT keeps_counts OR NOT keeps_rest OR known_nano_usd IS NULL
+    OR has_other_cost OR has_doubt
+"""  # noqa: S608 - made of constants of this package
 
-# What has no price, had none before, and is otherwise as recorded, has not changed after all.
+# What has no price, had none before, and is otherwise as recorded, has not changed after all; nor
+# has what states a cost that is not believed.
 _DROP_UNCHANGED = """
 DELETE FROM temp.import_priced AS call
 USING usage_record AS record
-WHERE record.id = call.known_id AND call.keeps_place AND call.keeps_counts
-    AND call.cost_nano_usd IS NULL
-    AND record.service_tier IS NOT DISTINCT FROM call.service_tier
+WHERE record.id = call.known_id AND call.keeps_counts AND call.keeps_rest
+    AND call.cost_nano_usd IS NOT DISTINCT FROM record.cost_nano_usd
+    AND call.source = record.source AND call.at_least = record.at_least
 """
 
 # A time-ordered UUID: 48 bits of milliseconds, then a hash of what makes the row one of a kind.
@@ -189,7 +130,7 @@ WHERE record.id IN (
 _STAGED = f"""
 CREATE OR REPLACE TEMP TABLE usage_staged AS
 SELECT {_ID.format(time="call.admitted_at", text=_NEW)} AS id, call.known_id AS corrects_id,
-    call.* EXCLUDE (known_id, keeps_place, keeps_counts, price_model, is_fork, disbelief)
+    call.* EXCLUDE (known_id, keeps_counts, keeps_rest, price_model, is_fork, disbelief)
 FROM temp.import_priced AS call
 UNION ALL BY NAME
 {_TAKEN_BACK}
@@ -251,6 +192,7 @@ class Batch:
         records: Records of other ledgers, as ``corvus.ledger.merging`` takes them.
         origins: The files of these records, as they are remembered, by their number.
         own_store: Id of the store next to the ledger.
+        options: What an option says in place of the lines: ``project``, ``provider``.
     """
 
     calls: Path
@@ -258,6 +200,7 @@ class Batch:
     records: tuple[Path, ...] = ()
     origins: Mapping[int, str] = field(default_factory=dict[int, str])
     own_store: str | None = None
+    options: frozenset[str] = frozenset()
 
 
 def record_calls(ledger: Ledger, batch: Batch, books: PriceHistory, now: datetime) -> Changes:
@@ -274,10 +217,10 @@ def record_calls(ledger: Ledger, batch: Batch, books: PriceHistory, now: datetim
     """
     connection = ledger.connection
     with ledger.transaction():
-        merged = merge_usage(ledger, batch.records, own_store=batch.own_store)
+        from_others = merge_usage(ledger, batch.records, own_store=batch.own_store)
         connection.execute(_CANDIDATES, {"calls": str(batch.calls)})
         twins = leave_out_twins(connection, naive_utc(now))
-        for statement in (_CALLS, _CHANGES):
+        for statement in (MARK_KNOWN_COPIES, _calls(batch.options), _CHANGES):
             connection.execute(statement)
         price_changes(connection, books)
         for statement in (_DROP_UNCHANGED, _STAGED):
@@ -285,7 +228,7 @@ def record_calls(ledger: Ledger, batch: Batch, books: PriceHistory, now: datetim
         keep_prices(ledger, now)
         ledger.append_usage()
         # A file with a row that was refused is read again: what the row needs may have come.
-        refused = {batch.origins[number] for number in merged.refused_by_file}
+        refused = {batch.origins[number] for number in from_others.refused_by_file}
         remember(ledger, (file for file in batch.files if file.file not in refused), now)
         counted = connection.execute(_COUNTED).fetchone() or (0, 0, 0, 0, 0)
         unpriced_models = connection.execute(_UNPRICED).fetchall()
@@ -293,12 +236,12 @@ def record_calls(ledger: Ledger, batch: Batch, books: PriceHistory, now: datetim
     total, new, updated, unpriced, cost = counted
     notes = tuple(Note(None, _DISBELIEF_TEXTS[Disbelief(why)], calls) for why, calls in disbelieved)
     return Changes(
-        new + merged.new,
-        updated + merged.updated,
-        total - new - updated + twins + merged.duplicate,
-        unpriced + merged.unpriced,
-        cost + merged.cost_nano_usd,
+        new + from_others.new,
+        updated + from_others.updated,
+        total - new - updated + twins + from_others.duplicate,
+        unpriced + from_others.unpriced,
+        cost + from_others.cost_nano_usd,
         tuple(unpriced_models),
         notes,
-        merged,
+        from_others,
     )

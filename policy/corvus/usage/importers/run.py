@@ -19,6 +19,7 @@ from corvus.usage.importers.columns import check_fields
 from corvus.usage.importers.exports.corvus_export import ExportedRows, read_export
 from corvus.usage.importers.findings import StagingSummary
 from corvus.usage.importers.importer import Importer, importer_named
+from corvus.usage.importers.line_choice import merged
 from corvus.usage.importers.meter import Meter
 from corvus.usage.importers.model import (
     ImportedFile,
@@ -28,7 +29,7 @@ from corvus.usage.importers.model import (
     OnProgress,
 )
 from corvus.usage.importers.pricing import PriceHistory
-from corvus.usage.importers.recording import Batch, Changes, merged, record_calls
+from corvus.usage.importers.recording import Batch, Changes, record_calls
 from corvus.usage.importers.selection import Selector
 from corvus.usage.importers.sources import (
     UNREADABLE,
@@ -168,6 +169,7 @@ def _batch(
         tuple(rows.rows for rows in found),
         {rows.number: str(rows.source.path.resolve()) for rows in found},
         options.own_store,
+        frozenset(name for name in ("project", "provider") if getattr(options, name) is not None),
     )
 
 
