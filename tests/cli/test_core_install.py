@@ -277,3 +277,63 @@ def test_the_status_of_a_store_whose_events_cannot_be_read_is_no_pass(
     body = json.loads(result.stdout)
     assert (result.returncode, body["healthy"], body["store"]["state"]) == (30, False, "ok")
     assert body["store"]["undrained_events"] > 0
+
+
+SHARED = f'{CONFIG}[governance.ledger]\nurl = "postgresql://corvus@127.0.0.1:1/corvus"\n'
+POSTGRES_ADVICE = "pip install 'corvus-policy[postgres]'"
+OF_A_SHARED_STORE = (
+    ["store", "init"],
+    ["store", "init", "postgresql://corvus@127.0.0.1:1/corvus?schema=team_a"],
+    ["store", "migrate", "--dry-run"],
+    ["store", "move", "postgresql://corvus@127.0.0.1:1/other"],
+    ["cost", "summary"],
+    ["cost", "budgets"],
+    ["cost", "reset", "--scope", "day", "--yes"],
+    ["report", "by-model"],
+    ["usage", "export"],
+    ["token", "list"],
+    ["token", "create", "ana", "--scope", "proxy"],
+    ["ledger", "drain"],
+    ["ledger", "verify"],
+)
+
+
+@pytest.fixture(scope="module")
+def with_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return core_environment(tmp_path_factory.mktemp("ledger") / "environment", "ledger")
+
+
+@pytest.fixture
+def shared(folder: Path) -> Path:
+    (folder / "corvus.toml").write_text(SHARED)
+    return folder
+
+
+@pytest.mark.parametrize("words", OF_A_SHARED_STORE, ids=" ".join)
+def test_a_shared_store_without_its_client_says_what_to_install(
+    words: list[str], with_ledger: Path, shared: Path
+) -> None:
+    """STO-1: never a bug of corvus, and no server is asked."""
+    result = run(with_ledger, shared, "-m", "corvus", *words)
+    assert (result.returncode, result.stdout) == (2, "")
+    line = result.stderr.splitlines()[-1]
+    assert line.startswith("error[postgres-not-installed]: ")
+    assert line.endswith(POSTGRES_ADVICE)
+
+
+@pytest.mark.parametrize("words", [["status"], ["store", "status"]], ids=" ".join)
+def test_the_status_of_a_shared_store_without_its_client_says_so(
+    words: list[str], with_ledger: Path, shared: Path
+) -> None:
+    result = run(with_ledger, shared, "-m", "corvus", *words, "--format", "text")
+    assert (result.returncode, result.stderr) == (30, "")
+    assert POSTGRES_ADVICE in " ".join(result.stdout.split())
+
+
+def test_a_policy_that_is_not_in_force_needs_no_client_of_a_shared_store(
+    with_ledger: Path, shared: Path
+) -> None:
+    """EVA-11."""
+    (shared / "corvus.toml").write_text(SHARED.replace("enabled = true\n", ""))
+    result = run(with_ledger, shared, "-c", GOVERN, "corvus.toml", "here.duckdb")
+    assert result.stdout == "allowed\n", result.stderr

@@ -66,6 +66,14 @@ def test_a_log_in_of_the_command_stays_with_it_and_other_keys_do_not() -> None:
     assert given(environment, keeps_log_in=True) == HARMLESS | own
 
 
+def test_a_log_in_that_nobody_asked_for_keeps_no_other_key() -> None:
+    """`corvus code -- claude` without a key keeps the log-in of Claude Code, and that alone."""
+    environment = {"CLAUDE_CODE_OAUTH_TOKEN": "t", "OPENAI_API_KEY": "k", "CODEX_API_KEY": "c"}
+    asked = withheld(environment, upstreams=(), keeps_log_in=True)
+    unasked = withheld(environment, upstreams=(), keeps_log_in=True, log_in_of=Kind.ANTHROPIC)
+    assert (asked, unasked) == ((), ("CODEX_API_KEY", "OPENAI_API_KEY"))
+
+
 URL = "postgresql://ana:h%75sh@db.example/corvus"
 LEFT = "postgresql://ana@db.example/corvus"
 

@@ -148,6 +148,25 @@ def test_the_sql_for_an_administrator_makes_a_store_that_a_role_without_rights_c
         postgres_server.query(f"DROP ROLE IF EXISTS {quoted}")
 
 
+def test_each_store_that_a_script_makes_has_an_id_of_its_own(
+    real_place: Place, postgres_server: PostgresServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """STO-3: a store that was made again is not one that has lost changes."""
+    url = postgres_server.url("by_script")
+    assert real_place.run("store", "init", url, "--sql") == Exit.CLEAN
+    script = capsys.readouterr().out
+    try:
+        ids: set[str] = set()
+        for _ in range(2):
+            drop_schema(postgres_server, "by_script")
+            with psycopg.connect(postgres_server.superuser_url(), autocommit=True) as connection:
+                connection.execute(script.encode())
+            ids.add(answer(capsys, real_place, "status", url)["store_id"])
+        assert len(ids) == 2
+    finally:
+        drop_schema(postgres_server, "by_script")
+
+
 def test_what_runs_beside_any_config_needs_none(
     tmp_path: Path, postgres_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

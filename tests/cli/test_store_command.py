@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -130,3 +131,46 @@ def test_nothing_is_moved_where_nothing_is(
 ) -> None:
     assert place.run("store", "move", "other.duckdb") == Exit.USAGE
     assert "nothing to move" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "mistyped",
+    ["postgresql:/ana@h/d", "postgresql:ana@h/d", "db.example:5432/d", "host=h dbname=d", ""],
+)
+@pytest.mark.parametrize("words", [["init"], ["status"], ["move"]], ids=" ".join)
+def test_a_mistyped_url_is_not_the_name_of_a_file(
+    words: list[str],
+    mistyped: str,
+    place: Place,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    place.spend(10)
+    before = {*tmp_path.rglob("*")}
+    assert place.run("store", *words, mistyped) == Exit.USAGE
+    assert "neither a URL, postgresql://HOST/DATABASE, nor" in capsys.readouterr().err
+    assert {*tmp_path.rglob("*")} == before
+    assert place.spent("day") == 10
+
+
+@pytest.mark.parametrize("name", ["./a:b.duckdb", "other.duckdb", "sub/x=y.duckdb"])
+def test_a_file_may_have_any_name(
+    name: str, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert place.run("store", "init", name) == Exit.CLEAN
+    assert (tmp_path / f"{name}.store").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [["status"], ["cost", "budgets"], ["store", "init"]], ids=" ".join
+)
+def test_a_url_is_not_the_path_of_a_ledger(
+    words: list[str], place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """STO-1: each host would have a store of its own, and nobody would see it."""
+    place.where[-1] = "postgresql://corvus@db.example/corvus"
+    before = {*tmp_path.rglob("*")}
+    assert place.run(*words) == Exit.LEDGER_UNAVAILABLE
+    assert "named in governance.ledger.url" in capsys.readouterr().err
+    assert {*tmp_path.rglob("*")} == before

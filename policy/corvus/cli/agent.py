@@ -175,4 +175,6 @@ def _with_log_in(command: list[str], request: RunRequest, runtime: Runtime) -> R
     if missing is None:
         return request
     say(missing.line)
-    return replace(request, pass_through=missing.has_log_in)
+    if not missing.has_log_in:
+        return request
+    return replace(request, pass_through=True, log_in_of=missing.kind)

@@ -20,7 +20,7 @@ from corvus.config.layers.environment import PREFIX
 from corvus.metering.providers import PROVIDERS
 
 if TYPE_CHECKING:
-    from corvus.model.gateway import Upstream
+    from corvus.model.gateway import Kind, Upstream
 
 OWN_KEYS = tuple(run_keys(frozenset()))
 """Keys of the APIs that every command is led to the proxy for; kept under ``--pass-through``."""
@@ -63,6 +63,7 @@ def withheld(
     secrets: Collection[str] = (),
     passed: Collection[str] = (),
     keeps_log_in: bool = False,
+    log_in_of: Kind | None = None,
 ) -> tuple[str, ...]:
     """Return the variables that a command is not given, sorted.
 
@@ -72,7 +73,9 @@ def withheld(
         secrets: Further variables that the config names, such as those of notifications.
         passed: Names that the user hands over by ``--pass-env``.
         keeps_log_in: Whether the command logs in by itself.
+        log_in_of: With what alone, where the user did not ask for it: then no other key is kept.
     """
+    kept = (*OWN_KEYS, *LOG_INS) if log_in_of is None else PROVIDERS[log_in_of].log_in_variables
     of_upstreams = {upstream.api_key_env for upstream in upstreams if upstream.api_key_env}
     of_config = of_upstreams | {*secrets}
     return tuple(
@@ -80,7 +83,7 @@ def withheld(
         for name in sorted(environment)
         if name not in passed
         and (name in of_config or is_credential(name) or name.upper() in BYPASSES)
-        and not (keeps_log_in and name in (*OWN_KEYS, *LOG_INS))
+        and not (keeps_log_in and name in kept)
     )
 
 

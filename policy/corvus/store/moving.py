@@ -23,7 +23,7 @@ from corvus.base.ids import new_id
 from corvus.base.time import Clock, SystemClock, instant_at, microseconds
 from corvus.store.api import Backend, Changes, Collided, Rows, StoreState
 from corvus.store.codec import Kind, Query, encoded, values_of
-from corvus.store.kinds import KINDS, OUTBOX, STATE, SUM_HELD, THE_STATE
+from corvus.store.kinds import BUDGET, KINDS, OUTBOX, STATE, SUM_HELD, THE_STATE
 from corvus.store.moved import MoveMark, MovePhase, mark_of
 from corvus.store.place import StorePlace
 from corvus.store.spill import waiting
@@ -212,7 +212,7 @@ class _Copy:
         self.sums: dict[Kind[Any], _Sums] = {}
 
     def prepare(self, name: str) -> None:
-        """Mark the target as a copy that is used by nobody, and empty what an earlier try left.
+        """Mark the target as a copy that is used by nobody, and empty what is of no use there.
 
         Raises:
             StoreMoveRefused: It is the store of somebody else, or its clock is behind.
@@ -239,7 +239,7 @@ class _Copy:
         else:
             new = {STATE: {self.state.store_id: self.state}}
             self._arriving.commit(Changes(dropped={STATE: {there.store_id}}, new=new))
-        for kind in _MOVED_KINDS if is_left else ():
+        for kind in _MOVED_KINDS if is_left else (BUDGET,):
             self._empty(kind)
 
     def copy(self) -> None:
@@ -358,10 +358,10 @@ def _refuse_clock(now_us: int | None, state: StoreState, name: str) -> None:
 
 
 def _is_unused(rows: Rows, state: StoreState) -> bool:
-    """Return whether nothing ever happened in a store."""
+    """Return whether nothing ever happened in a store; a look at budgets registers their names."""
     if state.next_seq > 1 or state.audit_position or state.forgotten_times:
         return False
-    return not any(rows.find(_looks(kind)[0], 1) for kind in _MOVED_KINDS)
+    return not any(rows.find(_looks(kind)[0], 1) for kind in _MOVED_KINDS if kind is not BUDGET)
 
 
 def _open_holds(rows: Rows) -> int:

@@ -23,6 +23,9 @@ from corvus.store.sqlite_place import SqlitePlace
 from corvus.store.store import WAIT_SECONDS, Store
 from corvus.store.unit import state_of
 
+_DATABASE_SCHEMES = frozenset({"postgresql:", "postgres:"})
+"""Parts of a path that is a URL."""
+
 
 class StorePlace(Protocol):
     """Where a store lies. A look at it changes no byte.
@@ -95,9 +98,14 @@ def place_of(ledger_path: Path, url: str | None = None, *, policy_hash: str = ""
         policy_hash: The policy in force here, for other hosts to see.
 
     Raises:
-        StoreError: The URL names no store.
+        StoreError: The URL names no store, or stands in the place of the file.
     """
     if url is None:
+        if _DATABASE_SCHEMES & {*ledger_path.parts}:
+            raise StoreError(
+                f"the ledger {ledger_path} is a file of this host, and not a URL; a store that "
+                "hosts share is named in governance.ledger.url"
+            )
         return place_at(Path(f"{ledger_path}.store"))
     from corvus.store.postgres.address import AddressInvalid, PostgresAddress
     from corvus.store.postgres.place import PostgresPlace

@@ -262,6 +262,17 @@ def test_a_run_without_a_config_has_its_own_limits_in_the_line(tmp_path: Path) -
     assert list(state.iterdir()) == [], "it goes with the run"
 
 
+def test_in_a_run_without_a_card_nothing_is_started(tmp_path: Path) -> None:
+    """What another process would find out is not what governs the run."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CORVUS_RUN": "01a2"}
+    command = [sys.executable, "-m", "corvus", "statusline"]
+    done = subprocess.run(
+        command, input=b"{}", capture_output=True, env=environment, cwd=tmp_path, check=True
+    )
+    assert done.stdout == b"corvus\n"
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_a_folder_that_is_none_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["statusline", "--refresh", "/no/such"]) == Exit.USAGE
     assert "is no folder" in capsys.readouterr().err

@@ -222,3 +222,14 @@ def test_a_config_that_names_no_ledger_leaves_the_users_own(
 ) -> None:
     (tmp_path / "corvus.toml").write_text("[cost]\nenabled = true\n")
     assert as_json(capsys, "--zone", "UTC")["today"]["calls"] == 2
+
+
+@pytest.mark.parametrize(
+    "config", ["[cost]\nenabeld = true\n", '[governance.ledger]\nurl = "postgresql://[::1]:1/x"\n']
+)
+def test_without_arguments_help_is_there_whatever_is_broken(
+    tmp_path: Path, config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "corvus.toml").write_text(config)
+    assert main([]) == Exit.USAGE
+    assert "Usage: corvus" in capsys.readouterr().out

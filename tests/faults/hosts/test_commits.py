@@ -19,12 +19,14 @@ from corvus.base.errors import (
 )
 from corvus.model.reservation import ReservationState
 from corvus.store.postgres import backend
+from corvus.store.postgres.backend import PostgresBackend
 from tests.delay_proxy import DelayProxy, Message, Way
 from tests.faults import raw
 from tests.faults.governed import CENT, cents
 from tests.faults.hosts.opening import Open, through
 from tests.postgres import PostgresServer, url_of, wait_until
 
+MakeServer = Callable[..., PostgresServer]
 LIMITS = {"day": 1000 * CENT}
 
 
@@ -154,6 +156,26 @@ def test_what_nobody_can_be_asked_about_is_not_known_and_not_called_undone(
     assert [*raw.RawStore(postgres_url).states().values()] == ["held"] * is_landed
     assert governor.reserve(cents(1)).allowed
     assert raw.findings(postgres_url, LIMITS) == []
+
+
+def test_a_commit_that_no_standby_confirms_holds_no_caller(
+    opening: Open, make_postgres_server: MakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server is well and says nothing: it waits for a synchronous standby that is not there."""
+    monkeypatch.setattr(PostgresBackend, "_answer_seconds", 0.5)
+    monkeypatch.setattr(backend, "RESOLVE_SECONDS", 0.5)
+    server = make_postgres_server()
+    governor = opening(url := server.url("of_a_standby"))
+    governor.status()
+    server.set(synchronous_standby_names="missing")
+    begun = time.monotonic()
+    with pytest.raises(OutcomeUnknown, match="may be held"):
+        governor.reserve(cents(1))
+    assert time.monotonic() - begun < 30
+    server.set(synchronous_standby_names="")
+    wait_until(lambda: [*raw.RawStore(url).states().values()] == ["held"], "it is confirmed")
+    assert governor.reserve(cents(1)).allowed
+    assert raw.findings(url, LIMITS) == []
 
 
 @pytest.mark.parametrize("is_landed", [False, True])

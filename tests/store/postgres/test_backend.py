@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -106,6 +107,20 @@ def test_a_server_that_lacks_what_was_seen_is_refused(store: Store, postgres_url
     set_back(postgres_url)
     with pytest.raises(StoreCorrupt, match=r"has lost the last [0-9]+ changes"):
         store.run(append)
+
+
+def test_the_health_of_a_server_that_lacks_what_was_seen_is_that_no_call_is_admitted(
+    place: PostgresPlace, postgres_url: str
+) -> None:
+    """STO-3: whoever watches a host sees what its calls are refused for."""
+    with closing(Store(place.backend())) as store:
+        for _ in range(5):
+            store.run(append)
+    assert place.health(SystemClock().now()).problem is None
+    set_back(postgres_url)
+    problem = place.health(SystemClock().now()).problem
+    assert problem is not None
+    assert re.search(r"has lost the last [0-9]+ changes", problem)
 
 
 def test_the_next_process_of_the_host_knows_what_was_seen(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from corvus.base.errors import StoreMoved, StoreMoveRefused, StoreUnavailable
-from corvus.store.kinds import SECRET, StoreSecret
+from corvus.store.kinds import BUDGET, SECRET, RegisteredBudget, StoreSecret
 from corvus.store.place import open_store, place_at
 from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.place import PostgresPlace
@@ -81,6 +81,15 @@ def test_it_moves_to_another_database_of_the_same_name(places: Places, there: Ma
 
 def test_an_empty_schema_that_was_made_before_is_moved_into(places: Places) -> None:
     places.target.backend().close()
+    places.move()
+    places.assert_moved()
+
+
+def test_a_schema_whose_budgets_were_only_looked_at_is_moved_into(places: Places) -> None:
+    """`corvus cost budgets` registers the budgets of its config, and nothing has happened."""
+    with closing(open_store(places.target)) as store:
+        store.run(lambda unit: unit.put(BUDGET, RegisteredBudget(99, "of the look")))
+    places.let_go()
     places.move()
     places.assert_moved()
 

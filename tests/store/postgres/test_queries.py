@@ -210,6 +210,7 @@ VALUES = {
     "ANSWERED_ALIKE": "syl",
     "OVERDUE": "nl",
     "HELD": "",
+    "LATEST_HELD": "l",
     "ACTIVE_OVERRIDES": "",
     "SESSIONS_NAMED": "s",
     "SESSIONS": "l",

@@ -11,7 +11,7 @@ from corvus.cli.credentials import store_passwords, withheld
 from corvus.config.layers.order import Layer
 
 if TYPE_CHECKING:
-    from corvus.model.gateway import GatewayOptions
+    from corvus.model.gateway import GatewayOptions, Kind
     from corvus.runtime import Runtime
 
 _STORE_URL = ("governance", "ledger", "url")
@@ -54,6 +54,7 @@ def hidden_of(
     *,
     passed: Collection[str],
     keeps_log_in: bool,
+    log_in_of: Kind | None = None,
 ) -> Hidden:
     """Return what is withheld from the command of a run.
 
@@ -63,6 +64,7 @@ def hidden_of(
         environment: Of this process.
         passed: Names that the user hands over by ``--pass-env``.
         keeps_log_in: Whether the command logs in by itself.
+        log_in_of: As for ``withheld``.
     """
     url, oidc = runtime.store_url, options.sign_in.oidc
     passwords = {} if url is None else store_passwords(url, environment)
@@ -74,6 +76,7 @@ def hidden_of(
         secrets=[*of_notices, *of_sign_in, *passwords],
         passed=passed,
         keeps_log_in=keeps_log_in,
+        log_in_of=log_in_of,
     )
     left = {name: rest for name, rest in passwords.items() if rest is not None and name in names}
     return Hidden(names, left)

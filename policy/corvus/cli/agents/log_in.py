@@ -29,11 +29,13 @@ class MissingKey:
 
     Attributes:
         program: The agent.
+        kind: The API that it speaks.
         variable: Where its key is looked for.
         has_log_in: Whether it has a log-in of its own.
     """
 
     program: str
+    kind: Kind
     variable: str
     has_log_in: bool
 
@@ -43,7 +45,7 @@ class MissingKey:
         if self.has_log_in:
             return (
                 f"corvus: no {self.variable} here, so {self.program} keeps its own log-in, as with "
-                "--pass-through; cost is what its calls would cost by key"
+                "--pass-through, and no other key; cost is what its calls would cost by key"
             )
         return (
             f"corvus: warning: no {self.variable} here, and {self.program} has no log-in: its "
@@ -74,7 +76,7 @@ def missing_key(
     if len(variables) < len(ways) or any(environment.get(name) for name in variables):
         return None
     has_log_in = _claude_log_in if kind is Kind.ANTHROPIC else has_chatgpt_log_in
-    return MissingKey(program, variables[0], has_log_in(environment))
+    return MissingKey(program, kind, variables[0], has_log_in(environment))
 
 
 def _claude_log_in(environment: Mapping[str, str]) -> bool:

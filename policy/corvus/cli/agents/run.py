@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from corvus.base.money import NanoUSD
     from corvus.governor.governor import Governor
     from corvus.model.budget import Budget
+    from corvus.model.gateway import Kind
     from corvus.runtime import Runtime
 
 
@@ -51,6 +52,8 @@ class RunRequest:
         pass_through: Whether the command keeps its own log-in.
         passed: Variables that the command shall get although they hold keys.
         branch: The branch that its calls are of; ``None`` is that of the working directory.
+        log_in_of: With ``pass_through``: the API whose log-in alone the command keeps, as there is
+            no key; ``None`` where the user asked for it, so that keys stay, too.
     """
 
     surface: str
@@ -62,6 +65,7 @@ class RunRequest:
     pass_through: bool = False
     passed: tuple[str, ...] = ()
     branch: str | None = None
+    log_in_of: Kind | None = None
 
 
 class Run:
@@ -140,9 +144,14 @@ class Run:
         return self._told(exit_code)
 
     def _hidden(self, environment: dict[str, str]) -> Hidden:
-        passed, keeps_log_in = self._request.passed, self._keeps_log_in
-        given = self._runtime, self._options, environment
-        return hidden_of(*given, passed=passed, keeps_log_in=keeps_log_in)
+        return hidden_of(
+            self._runtime,
+            self._options,
+            environment,
+            passed=self._request.passed,
+            keeps_log_in=self._keeps_log_in,
+            log_in_of=self._request.log_in_of,
+        )
 
     def _require_store(self) -> None:
         """Ask a store that hosts share whether it is there, before what serves a run is loaded.

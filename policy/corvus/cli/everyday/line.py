@@ -59,7 +59,8 @@ def main() -> int:
     directory = _directory(said)
     now_us = time.time_ns() // 1000
     card = read_card(environment, directory, now_us)
-    if card is None or (card["stale_after_us"] <= now_us and not environment.get("CORVUS_RUN")):
+    is_stale = card is None or card["stale_after_us"] <= now_us
+    if is_stale and not environment.get("CORVUS_RUN"):  # a run writes its own
         _start_refresh(environment, directory)
     print(line(said, card, environment, now_us))
     return 0

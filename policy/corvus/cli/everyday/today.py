@@ -112,16 +112,22 @@ def today(
 
 
 def has_something() -> bool:
-    """Return whether there is something to show here: a ledger, a store, or logs of an agent."""
+    """Return whether there is something to show here: a ledger, a store, or logs of an agent.
+
+    Where a config has errors, or a store does not answer, the list of commands helps more.
+    """
     from corvus.base.extras import has_ledger
 
     if not has_ledger():
         return False
     from corvus.usage.importers.known_logs import known_logs
 
-    runtime = opened((), None)
-    has_logs = is_own(runtime) and bool(known_logs(os.environ))
-    return has_logs or not runtime.bookkeeping.is_untouched()
+    try:
+        runtime = opened((), None)
+        has_logs = is_own(runtime) and bool(known_logs(os.environ))
+        return has_logs or not runtime.bookkeeping.is_untouched()
+    except PolicyError:
+        return False
 
 
 def is_own(runtime: Runtime) -> bool:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
@@ -13,6 +12,7 @@ import typer
 from corvus.cli.exits import Exit
 from corvus.cli.options import Config, LedgerPath, Sets, opened
 from corvus.cli.output import TextOrBody, console, counting, emit, shown
+from corvus.cli.stores.naming import URL_MARK, named_place
 from corvus.cli.stores.standing_lines import status_lines
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from corvus.store.operations.overview import StoreOverview
     from corvus.store.operations.server import HostSeen
     from corvus.store.place import StorePlace
-
-_URL_MARK = "://"
 
 Url: TypeAlias = Annotated[
     str | None,
@@ -67,7 +65,7 @@ def init(
     Example: corvus store init "postgresql://corvus@db.example/corvus?schema=team_a"
     """
     runtime = opened(config, ledger, sets)
-    with _place(store, runtime) as place:
+    with named_place(store, runtime) as place:
         if sql:
             _print_script(place, role)
         else:
@@ -101,7 +99,7 @@ def migrate(
     Example: corvus store migrate --dry-run
     """
     runtime = opened(config, ledger, sets)
-    with _place(store, runtime) as place:
+    with named_place(store, runtime) as place:
         if not place.exists:
             from corvus.base.errors import StoreUnavailable
 
@@ -185,7 +183,7 @@ def status(
 def _overview(store: str | None, runtime: Runtime) -> StoreOverview:
     from corvus.store.operations.overview import overview
 
-    with _place(store, runtime) as place:
+    with named_place(store, runtime) as place:
         return overview(place, place.health(runtime.clock.now()))
 
 
@@ -226,8 +224,8 @@ def move(
 
     runtime = opened(config, ledger, sets)
     with (
-        _place(source, runtime) as leaving,
-        _place(target, runtime) as arriving,
+        named_place(source, runtime) as leaving,
+        named_place(target, runtime) as arriving,
         counting("rows") as on_progress,
     ):
         _take_in(leaving, runtime)
@@ -256,31 +254,10 @@ def _moved_words(done: MoveSummary, target: str) -> Iterator[str]:
             f"{done.open_holds:,} open holds and {done.undrained_events:,} events for the ledger"
         )
     yield f"{done.source} is refused from now on"
-    if _URL_MARK in target:
+    if URL_MARK in target:
         yield "set governance.ledger.url in the config of each host, without a password in it"
     else:
         yield "take governance.ledger.url out of the config"
-
-
-@contextmanager
-def _place(named: str | None, runtime: Runtime) -> Generator[StorePlace]:
-    """Open the place that an argument names: a URL, a ledger, or the store in force."""
-    place = _named_place(named, runtime)
-    try:
-        yield place
-    finally:
-        place.admin.let_go()
-
-
-def _named_place(named: str | None, runtime: Runtime) -> StorePlace:
-    from corvus.store.place import place_at, place_of
-
-    if named is None:
-        return runtime.bookkeeping.place
-    if _URL_MARK in named:
-        return place_of(runtime.ledger_path, named)
-    path = Path(named)
-    return place_at(path if path.suffix == ".store" else Path(f"{named}.store"))
 
 
 def _print_status(seen: StoreOverview) -> None:

@@ -10,7 +10,7 @@ from corvus.base.time import instant_at
 from corvus.store.operations.server import HostSeen, ServerStanding
 from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.backend import PostgresBackend
-from corvus.store.postgres.connection import ServerFacts, examined, run
+from corvus.store.postgres.connection import ANSWER_SECONDS, ServerFacts, examined, run
 from corvus.store.postgres.look import Looks
 from corvus.store.postgres.schema import MIGRATIONS
 from corvus.store.postgres.script import script
@@ -60,7 +60,7 @@ class PostgresAdmin:
 
         from corvus.store.postgres.faults import explain
 
-        connection, facts = examined(self._address)
+        connection, facts = examined(self._address, ANSWER_SECONDS)
         try:
             return self._standing(connection, facts)
         except psycopg.Error as fault:

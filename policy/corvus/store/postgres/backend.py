@@ -25,7 +25,8 @@ from corvus.store.kinds import BUDGETS, STATE, THE_STATE
 from corvus.store.looks import PRESENT, Fetched, Foreseen, Wanted
 from corvus.store.postgres import statements
 from corvus.store.postgres.address import PostgresAddress
-from corvus.store.postgres.connection import connect, local_settings
+from corvus.store.postgres.answers import TimedConnection
+from corvus.store.postgres.connection import ANSWER_SECONDS, connect, local_settings
 from corvus.store.postgres.faults import explain
 from corvus.store.postgres.forgetting import forgetting
 from corvus.store.postgres.generation import SeenGeneration
@@ -89,6 +90,8 @@ class PostgresBackend:
     """
 
     is_far = True
+    _answer_seconds: float | None = ANSWER_SECONDS
+    """How long one round trip may take; ``None`` waits without end."""
     _takes_any_store = False
     """Whether another store than the one that this host has used may be there."""
 
@@ -120,12 +123,14 @@ class PostgresBackend:
         self._base_us = 0
         self._store_us_at_ns = 0
         self._looks = Looks(address)
-        self._connection: psycopg.Connection[Row] | None = None
+        self._connection: TimedConnection | None = None
         connection = self._connect()
+        connection.answer_seconds = None  # large tables may take long to be brought further
         with self._explained():
             if self._seen.knows_a_store and not self._takes_any_store:
                 self._refuse_absence(connection)
             migrate(connection, address)
+        connection.answer_seconds = self._answer_seconds
 
     def file_clock_us(self) -> int | None:
         """Return nothing: the server has a clock of its own."""
@@ -381,11 +386,11 @@ class PostgresBackend:
             self._disconnect()
             raise
 
-    def _connect(self) -> psycopg.Connection[Row]:
+    def _connect(self) -> TimedConnection:
         if self._connection is not None and not self._connection.closed:
             return self._connection
         self._disconnect()
-        self._connection = connect(self._address)
+        self._connection = connect(self._address, self._answer_seconds)
         return self._connection
 
     def _disconnect(self) -> None:

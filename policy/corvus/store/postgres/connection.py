@@ -10,17 +10,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from corvus.base.errors import StoreUnavailable
 from corvus.base.extras import require_postgres
 from corvus.store.postgres.address import PostgresAddress
-from corvus.store.postgres.deadlines import Attempt, attempts, shut, within
+from corvus.store.postgres.deadlines import Attempt, attempts
 from corvus.store.postgres.faults import explain
 
 if TYPE_CHECKING:
     import psycopg
+
+    from corvus.store.postgres.answers import TimedConnection
 
     Connection: TypeAlias = psycopg.Connection[Any]
     Cursor: TypeAlias = psycopg.Cursor[Any]
@@ -38,10 +39,14 @@ CONNECT_SECONDS: Final = 2
 LOCK_SECONDS: Final = 10
 """How long a transaction waits for the others."""
 STATEMENT_SECONDS: Final = 15
+ANSWER_SECONDS: Final = 20.0
+"""How long one round trip may take: longer than the server lets the statements of it wait and run.
+No time-out of the server ends a commit that waits for a synchronous standby."""
 TRANSACTION_SECONDS: Final = 25
 IDLE_SECONDS: Final = 5
 """After so long without a word in a transaction its host was stopped or cut off: it is ended."""
 LOOK_SECONDS: Final = 120
+LOOK_ANSWER_SECONDS: Final = LOOK_SECONDS + 10.0
 PREPARE_AFTER: Final = 5
 """How often a statement is run before it is prepared; where no pooler stands between."""
 _NAME_MAX: Final = 63  # PostgreSQL cuts longer names off
@@ -158,29 +163,37 @@ def run(connection: Connection, sql: str, values: Sequence[object] = ()) -> Curs
     return connection.execute(sql.encode(), values or None)
 
 
-def connect(address: PostgresAddress) -> Connection:
+def connect(address: PostgresAddress, answer_seconds: float | None = None) -> TimedConnection:
     """Connect to the first server of an address that can be written to, and examine it.
 
     The connection commits each statement that stands outside of a transaction. It prepares what it
     repeats, which saves a third of the server's work (measured: 0.15 to 0.4 ms a statement), unless
     a pooler stands between: those before pgbouncer 1.21 lose what is prepared.
 
+    Args:
+        address: The servers.
+        answer_seconds: How long one answer may take; ``None`` waits without end.
+
     Raises:
         PostgresNotInstalled: The client is missing.
         StoreUnavailable: No server answers, or lets this role in; or it would lose what it has
             acknowledged, or is too old.
     """
-    return examined(address)[0]
+    return examined(address, answer_seconds)[0]
 
 
-def examined(address: PostgresAddress) -> tuple[Connection, ServerFacts]:
+def examined(
+    address: PostgresAddress, answer_seconds: float | None = None
+) -> tuple[TimedConnection, ServerFacts]:
     """Connect as ``connect`` does, and return what is in force at the server, too."""
     require_postgres()
     import psycopg
 
+    from corvus.store.postgres.answers import TimedConnection
+
     seconds = float(address.option("connect_timeout") or CONNECT_SECONDS)
     try:
-        connection = psycopg.connect(
+        connection = TimedConnection.connect(
             **_parameters(address, attempts(address.hosts, seconds)),
             autocommit=True,
             prepare_threshold=None,
@@ -188,9 +201,8 @@ def examined(address: PostgresAddress) -> tuple[Connection, ServerFacts]:
     except (psycopg.Error, OSError) as fault:
         raise explain(fault, address) from fault
     try:
-        facts = within(
-            seconds, partial(server_facts, connection), partial(shut, connection.fileno())
-        )
+        connection.answer_seconds = seconds
+        facts = server_facts(connection)
         if facts.danger is not None:
             raise StoreUnavailable(
                 f"the server of the store {address.shown} {facts.danger}; nothing was admitted"
@@ -201,6 +213,7 @@ def examined(address: PostgresAddress) -> tuple[Connection, ServerFacts]:
     except BaseException:
         connection.close()
         raise
+    connection.answer_seconds = answer_seconds
     connection.prepare_threshold = None if facts.is_pooled else PREPARE_AFTER
     return connection, facts
 

@@ -1,15 +1,10 @@
-"""Waits that end: the client of PostgreSQL bounds neither the look-up of a name nor a statement.
-
-A name server that is away, and a pooler whose server is, would hold a caller for minutes.
-"""
+"""The look-up of names, which ends in time: a name server that is away would hold a caller."""
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address
 from queue import Empty, SimpleQueue
@@ -22,13 +17,12 @@ Attempt: TypeAlias = tuple[PostgresHost, str]
 """A server and its address; empty for a socket, which has none."""
 
 
-def within(seconds: float, task: Callable[[], T], give_up: Callable[[], None] | None = None) -> T:
+def within(seconds: float, task: Callable[[], T]) -> T:
     """Return what a task returns, or raise what it raises.
 
     Args:
         seconds: How long it may take.
         task: Runs in a thread of its own, which outlives this call where it does not end in time.
-        give_up: Called when it did not end in time; should end it.
 
     Raises:
         TimeoutError: It did not end in time.
@@ -45,18 +39,10 @@ def within(seconds: float, task: Callable[[], T], give_up: Callable[[], None] | 
     try:
         found, fault = answers.get(timeout=seconds)
     except Empty:
-        if give_up is not None:
-            give_up()
         raise TimeoutError(f"no answer in {seconds:g} s") from None
     if fault is not None:
         raise fault
     return found  # pyright: ignore[reportReturnType] - there was no fault
-
-
-def shut(descriptor: int) -> None:
-    """Shut a connection that another thread waits for; its wait ends with a fault."""
-    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:
-        connection.shutdown(socket.SHUT_RDWR)
 
 
 def attempts(hosts: Sequence[PostgresHost], seconds: float) -> list[Attempt]:

@@ -14,7 +14,7 @@ import psycopg
 from corvus.base.errors import StoreCorrupt
 from corvus.store.codec import Kind, Query, Row, values_of
 from corvus.store.postgres.address import PostgresAddress
-from corvus.store.postgres.connection import connect, local_settings
+from corvus.store.postgres.connection import LOOK_ANSWER_SECONDS, connect, local_settings
 from corvus.store.postgres.faults import explain
 from corvus.store.postgres.packing import given_row, parameters
 from corvus.store.postgres.pipeline import pipelined
@@ -119,7 +119,7 @@ class Looks:
                 return self._begin(idle)
             except psycopg.Error:
                 _close(idle)  # the server was started again since
-        connection = connect(self._address)
+        connection = connect(self._address, LOOK_ANSWER_SECONDS)
         try:
             return self._begin(connection)
         except BaseException:

@@ -16,14 +16,19 @@ import psycopg
 
 
 class _Pipeline(psycopg.Pipeline):
-    """A pipeline that sends nothing after its last ``Sync``, which has all answers sent anyway."""
+    """A pipeline that sends nothing after its last ``Sync``, which has all answers sent anyway.
+
+    Nothing is fetched from a server that is waited for no longer.
+    """
 
     def _exit_gen(self) -> Generator[Any, Any, None]:
         try:
             self._enqueue_sync()
             yield from self._communicate_gen()
-        finally:
+        except Exception:
             yield from self._fetch_gen(flush=False)
+            raise
+        yield from self._fetch_gen(flush=False)
 
 
 @contextmanager

@@ -1,4 +1,8 @@
-"""A schema of a PostgreSQL database as the place of a store (STO-1)."""
+"""A schema of a PostgreSQL database as the place of a store (STO-1).
+
+A place is named without the client of PostgreSQL, which the extra ``postgres`` brings: whoever
+opens it hears what to install, and ``corvus status`` shows that as its problem.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +11,23 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corvus.base.errors import StoreError
+from corvus.base.extras import require_postgres
 from corvus.store.health import StoreHealth, examined
 from corvus.store.kinds import KINDS
 from corvus.store.postgres.address import PostgresAddress
-from corvus.store.postgres.admin import PostgresAdmin
-from corvus.store.postgres.backend import PostgresBackend
 from corvus.store.postgres.generation import SeenGeneration
-from corvus.store.postgres.look import Looks, PostgresLook
-from corvus.store.postgres.others import refuse_further
 from corvus.store.spill import UNSETTLED
 
 if TYPE_CHECKING:
+    from corvus.store.postgres.admin import PostgresAdmin
+    from corvus.store.postgres.backend import PostgresBackend
     from corvus.store.postgres.connection import Connection
+    from corvus.store.postgres.look import Looks, PostgresLook
 
 _SIZE = """
 SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
@@ -57,8 +62,14 @@ class PostgresPlace:
         self._beside = real.with_name(f"{real.name}.{address.schema}")
         self._policy = policy
         self._exists = False
-        self._looks = Looks(address)
         self.name = address.shown
+
+    @cached_property
+    def _looks(self) -> Looks:
+        require_postgres()
+        from corvus.store.postgres.look import Looks
+
+        return Looks(self._address)
 
     @property
     def full_name(self) -> str:
@@ -84,11 +95,22 @@ class PostgresPlace:
 
     @property
     def admin(self) -> PostgresAdmin:
-        """What an operator does with it besides using it."""
+        """What an operator does with it besides using it.
+
+        Raises:
+            PostgresNotInstalled: The client is missing; so do all that open the store.
+        """
+        require_postgres()
+        from corvus.store.postgres.admin import PostgresAdmin
+
         return PostgresAdmin(self._address, self._looks, self._beside)
 
     def backend(self, *, is_trusted: bool = False) -> PostgresBackend:
         """Open the store for a writer; it is made when missing, the first one of a database."""
+        require_postgres()
+        from corvus.store.postgres.backend import PostgresBackend
+        from corvus.store.postgres.others import refuse_further
+
         if not self.exists:
             with self._looks.connection() as connection:
                 refuse_further(connection, self._address)
@@ -109,10 +131,12 @@ class PostgresPlace:
             now: The present instant, aware.
         """
         seen, schema = StoreHealth(self.name), self._address.schema
-        # Before the look begins, or it would lack what others write meanwhile.
-        used = SeenGeneration(self._beside)
+        # Before the look: another process may note later what the look does not show yet.
+        known = SeenGeneration(self._beside)
         try:
             with self._looks.connection() as connection:
+                from corvus.store.postgres.look import PostgresLook
+
                 look = PostgresLook(connection, self._address)
                 ((size,),) = connection.execute(_SIZE, [schema]).fetchall()
                 # Only a server that can be written is connected to.
@@ -121,15 +145,17 @@ class PostgresPlace:
                     seen, exists=look.version > 0, is_writable=not refused, size_bytes=int(size)
                 )
                 seen = examined(seen, look, now)
-                self._judge(used, connection, seen)
+                self._judge(connection, seen, known)
                 return seen
         except StoreError as fault:
             return replace(seen, problem=str(fault))
 
-    def _judge(self, seen: SeenGeneration, connection: Connection, health: StoreHealth) -> None:
+    def _judge(self, connection: Connection, health: StoreHealth, seen: SeenGeneration) -> None:
         """Refuse a server that lacks what this host has seen, as a writer would."""
         if not health.exists:
             seen.judge_absence(self.name)
+            from corvus.store.postgres.others import refuse_further
+
             refuse_further(connection, self._address)
             return
         ((generation,),) = connection.execute("SELECT generation FROM store_lock").fetchall()

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from corvus.base.ids import new_id
 from corvus.store.api import StoreState
 from corvus.store.kinds import STATE
 from corvus.store.postgres.address import PostgresAddress
@@ -18,7 +17,8 @@ from corvus.store.postgres.schema import MIGRATIONS, checksum
 _TAKEN: Final = """\
 INSERT INTO schema_version
     VALUES ({number}, '{checksum}', (extract(epoch FROM clock_timestamp()) * 1000000)::bigint);"""
-_FIRST_STATE: Final = "INSERT INTO store_state VALUES ({values});"
+_FIRST_STATE: Final = "INSERT INTO store_state VALUES (gen_random_uuid()::text, {values});"
+"""Each store has an id of its own, also where a script is run again, or for another team."""
 _VERSION: Final = """\
 UPDATE store_lock SET version = {version}, generation = generation + 1,
     rare_generation = rare_generation + 1;"""
@@ -63,7 +63,8 @@ def _lines(address: PostgresAddress, role: str, since: int) -> Iterator[str]:
 
 
 def _first_state() -> list[object]:
-    return STATE.stored(StoreState(store_id=new_id(0)))
+    """Return the columns of the store's own row, but for the id, which is the first."""
+    return STATE.stored(StoreState(store_id=""))[1:]
 
 
 def _dollar_quote(text: str) -> str:

@@ -47,6 +47,7 @@ class SolePostgresBackend(PostgresBackend):
     its earlier places ever counted.
     """
 
+    _answer_seconds = None
     _takes_any_store = True  # what is there may make way for the one that is moved here
     _first_us = 0
 

@@ -22,12 +22,14 @@ _READ = " + ".join(CONTEXT)
 _WRITTEN = " + ".join(name for name in TOKENS if name not in CONTEXT)
 _BEFORE, _AFTER = "INTERVAL 5 SECOND", "INTERVAL 60 SECOND"
 """How far the time that a log states may lie outside of that of the measured call."""
+_CLOCKS_APART = "INTERVAL 1 DAY"
+"""How far apart a call and its log may be at all, so that an old ledger is not read through."""
 _LOOKED_BACK = "INTERVAL 7 DAY"
 """How old an imported call may be that is taken back."""
 
 # An import may state any surface; nothing that it states was measured here.
 _IS_MEASURED = "(reservation_id IS NOT NULL OR surface = 'telemetry')"
-_HAS_MEASURED = f"SELECT EXISTS (SELECT 1 FROM usage_call WHERE {_IS_MEASURED})"  # noqa: S608 - constants
+_HAS_MEASURED = f"SELECT EXISTS (SELECT 1 FROM usage_record WHERE {_IS_MEASURED})"  # noqa: S608 - constants
 
 _TWINS = f"""
 CREATE OR REPLACE TEMP TABLE import_twin AS
@@ -46,6 +48,8 @@ measured AS (
     SELECT import_key, provider_request_id, requested_model, answering_model, admitted_at,
         settled_at, {_READ} AS read_tokens, {_WRITTEN} AS written_tokens
     FROM usage_call WHERE {_IS_MEASURED} AND calls = 1
+        AND admitted_at >= (SELECT min(admitted_at) - {_CLOCKS_APART} FROM imported)
+        AND admitted_at <= (SELECT max(settled_at) + {_CLOCKS_APART} FROM imported)
 ),
 found AS (
     SELECT imported.import_key

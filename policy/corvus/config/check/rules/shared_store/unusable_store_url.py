@@ -9,6 +9,7 @@ from corvus.config.toml.values import Route, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
 URL: Route = ("governance", "ledger", "url")
+PATH: Route = ("governance", "ledger", "path")
 
 INFO = CodeInfo(
     "unusable-store-url",
@@ -25,6 +26,7 @@ INFO = CodeInfo(
 
 def check(subject: Subject, reporter: Reporter) -> None:
     """Report a URL that names no store; the value is not repeated, for it may hold a password."""
+    _check_path(subject, reporter)
     url = value_at(subject.tables, URL)
     if not isinstance(url, str) or reporter.is_reported(URL):
         return
@@ -35,3 +37,12 @@ def check(subject: Subject, reporter: Reporter) -> None:
     except AddressInvalid as fault:
         message = f"`{reporter.shown(URL)}` cannot be used: {fault}"
         reporter.add(Finding(INFO.code, message, ValueOf(URL), "no store"))
+
+
+def _check_path(subject: Subject, reporter: Reporter) -> None:
+    """Report a URL in the place of the file: each host would make a store of its own."""
+    path = value_at(subject.tables, PATH)
+    if isinstance(path, str) and "://" in path and not reporter.is_reported(PATH):
+        message = f"`{reporter.shown(PATH)}` is a file of this host, and not a URL"
+        help_ = (f"Name a store that hosts share in `{reporter.shown(URL)}`.",)
+        reporter.add(Finding(INFO.code, message, ValueOf(PATH), "no file", help_))
