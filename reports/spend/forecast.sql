@@ -1,5 +1,5 @@
 -- title:   Forecast to the end of the month
--- summary: What the month of `as_of` will cost when it goes on like the weeks before, with a range of 80 percent.
+-- summary: What this month will cost when it goes on like the weeks before, with a range of 80 percent.
 -- method:  Each day still to come is expected to cost what its weekday cost on average over the complete days of the
 --          last eight weeks, from the first call on; with less than four weeks of them, what any day cost on average.
 --          Of today, what is missing to that is added. The range is the forecast plus and minus 1.2816 standard

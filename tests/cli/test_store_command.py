@@ -73,6 +73,25 @@ def test_status_counts_what_is_under_way(place: Place, capsys: pytest.CaptureFix
     assert "that the ledger may not have" in shown
 
 
+def test_status_says_what_calls_have_left_next_to_the_store(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.spend(10)
+    unsettled = place.store.with_name(f"{place.store.name}.unsettled.jsonl")
+    unsettled.touch()
+    rejected = unsettled.with_name(f"{unsettled.stem}.rejected.jsonl")
+    rejected.touch()
+    warnings = answer(place, capsys, "status")["warnings"]
+    assert [one["code"] for one in warnings] == ["settlements-wait", "settlements-rejected"]
+    assert str(unsettled) in warnings[0]["message"]
+    assert str(rejected) in warnings[1]["message"]
+    assert unsettled.exists(), "a look takes nothing in"
+    capsys.readouterr()
+    place.store.write_bytes(b"no store")
+    assert place.run("store", "status", "--format", "text") == Exit.LEDGER_UNAVAILABLE
+    assert "count nowhere" in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_hold_is_settled_where_its_store_went(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from corvus.events import EVENTS
 from corvus.model.observability import ObservabilityOptions
-from corvus.observability.log import REMEMBERED_MAX, Repetitions, TextFormatter
+from corvus.observability.log import REMEMBERED_MAX, Repetitions, TextFormatter, warning_on
 from corvus.observability.redact import Redactor
 from corvus.observability.sinks import open_sinks
 from corvus.prices.lookup import PriceBooks
@@ -104,6 +104,17 @@ def test_what_is_no_fault_is_never_left_out_and_little_is_remembered() -> None:
     assert [passes(logging.ERROR, "bad") for _ in range(3)] == [True, False, False]
     assert all(passes(logging.ERROR, f"bad {number}") for number in range(3 * REMEMBERED_MAX))
     assert len(repetitions) <= REMEMBERED_MAX
+
+
+def test_a_person_reads_who_speaks_and_each_fault_once() -> None:
+    stream = io.StringIO()
+    logger = logging.getLogger("corvus.gateway")
+    with warning_on(stream):
+        for _ in range(3):
+            logger.error("a call was refused: %s", SHAPED)
+        logger.info("served")
+    logger.error("nobody reads this")
+    assert stream.getvalue() == "corvus: a call was refused: ***\n"
 
 
 def test_off_writes_nothing_and_the_log_ends_with_its_context(tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ PARAMETERS: dict[str, dict[str, object]] = {
     "spend/by-model": {"since": "2026-04-01", "until": "2026-05-01"},
     "spend/by-session": {"top": 4},
     "spend/session-tree": {"session": "s-1"},
+    "spend/series": {"by": "user", "period": "week", "top": 1, "zone": "Europe/Berlin"},
     "spend/sessions": {"since": "2026-04-01", "rows": 3},
     "spend/calls": {"session": "s-1", "rows": 2, "page": 2},
     "spend/unpriced": {},

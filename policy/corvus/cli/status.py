@@ -26,7 +26,7 @@ from corvus.cli.exits import Exit
 from corvus.cli.options import Config, LedgerPath, Sets, opened
 from corvus.cli.output import TextOrBody, console, emit, print_rows, shown
 from corvus.cli.serving.notify import standing_words
-from corvus.cli.stores.standing_lines import shared_lines
+from corvus.cli.stores.standing_lines import shared_lines, warning_lines
 from corvus.config.layers import origins
 from corvus.config.layers.load import load_layers
 from corvus.config.toml.values import shown as dotted
@@ -274,10 +274,11 @@ def _files(place: Place) -> Iterator[tuple[str, str]]:
     if health.ledger.archive_places:
         where = ", ".join(map(shown, health.ledger.archive_places))
         yield "archive", f"{where}  {_many(health.ledger.archive_files, 'file')}"
-    if health.store.undrained_events:
+    if health.store.undrained_events and place.shared is None:
         yield "", f"{_many(health.store.undrained_events, 'event')} for `corvus ledger drain`"
     if place.shared is not None:
         yield from shared_lines(place.shared)
+        yield from warning_lines(place.shared)
 
 
 def _under_way(place: Place) -> Iterator[tuple[str, str]]:

@@ -119,6 +119,14 @@ class TextFormatter(logging.Formatter):
         return " ".join(words)
 
 
+class PersonFormatter(logging.Formatter):
+    """``corvus: the store does not answer``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
+        return f"{_ROOT}: {_text(self, record)}"
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line; amounts of money are exact strings."""
 
@@ -159,6 +167,25 @@ def logging_to(stream: TextIO, form: Form) -> Generator[None]:
         logger.setLevel(before[0])
         logger.propagate = before[1]
         handler.flush()
+
+
+@contextmanager
+def warning_on(stream: TextIO) -> Generator[None]:
+    """Show a person the warnings and errors of corvus, each once while it goes on.
+
+    Args:
+        stream: Where to; stays open.
+    """
+    handler = logging.StreamHandler(stream)
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(PersonFormatter())
+    handler.addFilter(Repetitions())
+    logger = logging.getLogger(_ROOT)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def _instant(record: logging.LogRecord) -> str:

@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 from corvus.base.errors import ReportParameterInvalid
 from corvus.base.period import CALENDAR_PERIODS, Period
 from corvus.base.time import naive_utc
+from corvus.reporting.times import named_span
 
 Value: TypeAlias = str | int | bool | date | datetime | None
 """A typed value as DuckDB binds it; ``datetime`` is naive and in UTC."""
@@ -82,7 +83,8 @@ def bind(
     Args:
         parameters: The declared parameters.
         given: Values by name: text, which is read by the declared type, or values of that type
-            already.
+            already. A time may also be a word such as ``7d`` or ``last-month``, of which ``until``
+            is the end, and every other the first instant.
         now: The present instant, aware, for parameters whose default is ``now``.
 
     Returns:
@@ -97,7 +99,7 @@ def bind(
     zones = [each for each in parameters if each.type is ParameterType.ZONE and each.name in given]
     zone = str(_typed(zones[0], given[zones[0].name])) if zones else "UTC"
     return {
-        parameter.name: _typed(parameter, given[parameter.name], zone)
+        parameter.name: _typed(parameter, _dated(parameter, given[parameter.name], now, zone), zone)
         if parameter.name in given
         else _absent(parameter, now)
         for parameter in parameters
@@ -183,6 +185,26 @@ def _refuse_unknown(name: str, parameters: Sequence[Parameter]) -> None:
     raise ReportParameterInvalid(
         f"this report has no parameter {name!r}{hint} (it has: {', '.join(known) or 'none'})"
     )
+
+
+def _dated(parameter: Parameter, value: object, now: datetime | None, zone: str) -> object:
+    """Return the instant that a word names in place of a date or instant; else the value."""
+    is_time = parameter.type in (ParameterType.TIMESTAMP, ParameterType.DATE)
+    if not is_time or not isinstance(value, str) or now is None or _is_instant(value):
+        return value
+    try:
+        first, end = named_span(value, now, _zone(zone))
+    except ReportParameterInvalid as error:
+        raise ReportParameterInvalid(f"parameter {parameter.name}: {error}") from None
+    return end if parameter.name == "until" else first
+
+
+def _is_instant(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _absent(parameter: Parameter, now: datetime | None) -> Value:

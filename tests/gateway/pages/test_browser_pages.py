@@ -33,6 +33,8 @@ PAGES = {
     "report by model": "/reports/spend/by-model",
     "report of budgets": "/reports/budgets/warnings",
     "report with a mistake": "/reports/spend/by-model?since=someday",
+    "tokens": "/tokens",
+    "new token": "/token-new",
     "configuration": "/config",
     "limits": "/limits",
     "reset": "/reset?budget=day",
@@ -42,9 +44,9 @@ PAGES = {
 }
 STATUSES = {"report with a mistake": 422, "missing page": 404}
 LANGUAGES = {"en": "en-US", "es": "es-MX"}
-IN_SPANISH = {"overview", "report by model", "reset", "parts"}
+IN_SPANISH = {"overview", "report by model", "reset", "parts", "tokens"}
 """Pages that are looked at in Spanish, too, with each run; the others by night."""
-IN_FULL = {"overview", "parts", "history", "report by model", "limits"}
+IN_FULL = {"overview", "parts", "history", "report by model", "limits", "tokens"}
 """Pages that are looked at in the dark and at every width with each run; the others by night."""
 CASES = [
     pytest.param(

@@ -111,12 +111,18 @@ class Run:
             SteeringRefused: The override or the mission cannot be had; nothing was run.
             GatewayRefused: The proxy cannot be started, or its libraries are missing.
         """
+        from corvus.observability.log import warning_on
+
         path = find_command(command[0], os.environ.get("PATH"))
         self._require_store()
         _require_extra()
         everything = dict(os.environ)
         hidden = self._hidden(everything)
-        with self._runtime.governor() as governor, self._notifying(governor, everything):
+        with (
+            warning_on(sys.stderr),
+            self._runtime.governor() as governor,
+            self._notifying(governor, everything),
+        ):
             runs = runfile.folder_of(self._runtime.ledger_path)
             if self._runtime.policy.enabled:
                 runfile.end_dead_runs(runs, governor)

@@ -18,6 +18,7 @@ def status_lines(seen: StoreOverview) -> Iterator[tuple[str, str]]:
     health = seen.health
     if health.problem is not None:
         yield "state", f"[red]unusable[/]: {shown(health.problem)}"
+        yield from warning_lines(seen)
         return
     if not health.exists:
         yield (
@@ -33,6 +34,13 @@ def status_lines(seen: StoreOverview) -> Iterator[tuple[str, str]]:
     kept_for = "that the ledger may not have" if seen.server is None else "kept for ledgers"
     yield "events", f"{health.undrained_events:,} {kept_for}"
     yield from shared_lines(seen)
+    yield from warning_lines(seen)
+
+
+def warning_lines(seen: StoreOverview) -> Iterator[tuple[str, str]]:
+    """Yield what is not wrong yet, but will hurt."""
+    for warning in seen.warnings:
+        yield "[yellow]warning[/]", shown(warning.words)
 
 
 def shared_lines(seen: StoreOverview) -> Iterator[tuple[str, str]]:
@@ -46,8 +54,6 @@ def shared_lines(seen: StoreOverview) -> Iterator[tuple[str, str]]:
     for one in seen.replicas:
         live = "" if one.is_live else ", [yellow]not seen for 30 days[/]"
         yield "ledger", f"{shown(one.host)}, {one.behind:,} events behind{live}"
-    for warning in seen.warnings:
-        yield "[yellow]warning[/]", shown(warning.words)
 
 
 def _server_words(server: ServerStanding) -> str:

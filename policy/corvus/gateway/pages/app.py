@@ -22,6 +22,7 @@ from corvus.gateway.pages.live import Board
 from corvus.gateway.pages.page import ROOT, View
 from corvus.gateway.pages.render import asset
 from corvus.gateway.pages.serving import Pages
+from corvus.gateway.pages.token_actions import TOKEN_ACTIONS
 from corvus.gateway.pages.views import PAGES
 from corvus.gateway.service import Service
 
@@ -77,7 +78,7 @@ def _routes(pages: Pages) -> list[Route]:
         _route(f"{ROOT}/live/once", pages.once),
         _route(f"{ROOT}/csv/{{name:path}}", pages.download),
     ]
-    for action in (*ACTIONS, LIMITS):
+    for action in (*ACTIONS, *TOKEN_ACTIONS, LIMITS):
         path = f"{ROOT}/{action.name}"
         routes += [
             _route(path, functools.partial(pages.confirm, action)),

@@ -23,16 +23,23 @@ class Point:
         value: >= 0; ``None`` is unknown.
         label: What stands below it, where there is room.
         text: What a pointer over it shows.
+        parts: What the value is made of, from the bottom up: the series, how much, and what a
+            pointer over it shows; without any, the bar is one piece.
     """
 
     value: int | None
     label: str
     text: str
+    parts: Sequence[tuple[int, int, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar as drawn, in units of the view box."""
+    """One bar as drawn, or a piece of it, in units of the view box.
+
+    Attributes:
+        series: Which of the colours it has; 0 where there is one.
+    """
 
     x: float
     y: float
@@ -40,6 +47,7 @@ class Bar:
     height: float
     label: str
     text: str
+    series: int = 0
 
     @property
     def middle(self) -> float:
@@ -82,18 +90,17 @@ def bars_of(points: Sequence[Point], write: Callable[[int], str], width: int = _
     every = -(-len(points) // _LABELS_MAX)
     found: list[Bar] = []
     for place, point in enumerate(points):
-        height = room * (point.value or 0) / top
-        height = max(height, 1.0) if point.value else 0.0
-        found.append(
-            Bar(
-                round(_LEFT + (place + 0.5) * step - wide / 2, 1),
-                round(_TOP + room - height, 1),
-                round(wide, 1),
-                round(height, 1),
-                point.label if place % every == 0 else "",
-                point.text,
+        x = round(_LEFT + (place + 0.5) * step - wide / 2, 1)
+        label = point.label if place % every == 0 else ""
+        foot = float(_TOP + room)
+        for series, value, text in point.parts or [(0, point.value or 0, point.text)]:
+            height = room * value / top
+            height = max(height, 1.0) if value else 0.0
+            foot -= height
+            found.append(
+                Bar(x, round(foot, 1), round(wide, 1), round(height, 1), label, text, series)
             )
-        )
+            label = ""
     lines = [
         Line(round(_TOP + room * (1 - one / _LINES), 1), write(top * one // _LINES))
         for one in range(_LINES + 1 if most else 1)

@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import cache
 
 from babel import Locale
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_datetime, format_skeleton
 from babel.numbers import NumberPattern, format_currency, format_decimal, parse_pattern
 
 from corvus.base.money import usd
@@ -95,6 +95,16 @@ class Figures:
     def short_day(self, day: date) -> str:
         """Write a day without its year, where there is little room."""
         return format_date(day, "d MMM", locale=self._locale)
+
+    def bucket(self, text: str) -> str:
+        """Write a bucket of time as reports name it: a day, a month, or another as it is."""
+        try:
+            if len(text) == len("YYYY-MM"):
+                month = date.fromisoformat(f"{text}-01")
+                return format_skeleton("yMMM", month, locale=self._locale)
+            return self.day(date.fromisoformat(text)) if len(text) == len("YYYY-MM-DD") else text
+        except ValueError:
+            return text
 
     def _counted(self, amount: int | None, measure: Measure) -> str:
         if amount is None:

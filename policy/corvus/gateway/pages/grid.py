@@ -58,18 +58,21 @@ class Grid:
 
     Attributes:
         left_out: How many rows are not shown.
+        empty: What the columns are called that are not shown, as no row has anything in them.
     """
 
     headings: Sequence[Heading]
     rows: Sequence[Sequence[LivePart]]
     left_out: int = 0
+    empty: Sequence[str] = ()
 
 
-def grid_of(
+def grid_of(  # noqa: PLR0913 - what is shown of the columns, each by its name
     request: PageRequest,
     table: Table,
     *,
     only: Sequence[str] = (),
+    first: Sequence[str] = (),
     without: Sequence[str] = (),
     links: Links | None = None,
 ) -> Grid:
@@ -79,11 +82,14 @@ def grid_of(
         request: In whose words.
         table: The answer.
         only: Columns to show, in this order, as far as there are any; none is all.
+        first: Columns that come before the others, in this order.
         without: Columns to leave out.
         links: Where the cells of a column lead.
     """
-    named = {column.name: column for column in table.columns}
-    kept = [named[name] for name in only or named if name in named and name not in without]
+    named = {column.name: column for column in table.columns if column.name not in without}
+    listed = [named[name] for name in dict.fromkeys((*first, *(only or named))) if name in named]
+    empty = [one for one in listed if not only and _is_empty(table, one)]
+    kept = [one for one in listed if one not in empty]
     places = {one.name: usd_places(table.values(one.name)) for one in kept if one.is_money}
     names = [column.name for column in table.columns]
     rows: list[list[LivePart]] = []
@@ -97,11 +103,25 @@ def grid_of(
             is_state = column.name in _STATES and isinstance(cell, str)
             cells.append(LivePart(text, link, str(cell) if is_state else ""))
         rows.append(cells)
-    headings = [
-        Heading(label_of(request, one), f"{one.unit}, {one.description}".strip(", "), one.is_number)
-        for one in kept
-    ]
-    return Grid(headings, rows, max(0, len(table.rows) - ROWS_MAX))
+    left_out = max(0, len(table.rows) - ROWS_MAX)
+    unseen = [label_of(request, one) for one in empty]
+    return Grid([_heading(request, one) for one in kept], rows, left_out, unseen)
+
+
+def _heading(request: PageRequest, column: Column) -> Heading:
+    hint = f"{column.unit}, {column.description}".strip(", ")
+    return Heading(label_of(request, column), hint, column.is_number)
+
+
+def _is_empty(table: Table, column: Column) -> bool:
+    """Return whether no row says anything in a column; a cost that is unknown is said."""
+    return (
+        bool(table.rows) and not column.is_money and not any(map(_says, table.values(column.name)))
+    )
+
+
+def _says(cell: Cell) -> bool:
+    return cell is not None and cell != ""
 
 
 def label_of(request: PageRequest, column: Column) -> str:
@@ -116,7 +136,8 @@ def cell_text(request: PageRequest, column: Column, cell: Cell, places: int) -> 
     words = request.words
     match cell:
         case None:
-            return words("figure.unknown" if column.is_money else "figure.none")
+            is_cost = column.is_money and "limit" not in column.name
+            return words("figure.unknown" if is_cost else "figure.none")
         case bool():
             return words("figure.yes" if cell else "figure.no")
         case datetime():
@@ -124,10 +145,16 @@ def cell_text(request: PageRequest, column: Column, cell: Cell, places: int) -> 
         case date():
             return request.figures.day(cell)
         case str():
-            key = f"{_WORDED.get(column.name, '')}.{cell}"
-            return words(key) if words.has(key) else escape(cell)
+            return _word(request, column, cell)
         case _:
             return _number(request, column, cell, places)
+
+
+def _word(request: PageRequest, column: Column, cell: str) -> str:
+    if column.name == "bucket":
+        return escape(request.figures.bucket(cell))
+    key = f"{_WORDED.get(column.name, '')}.{cell}"
+    return request.words(key) if request.words.has(key) else escape(cell)
 
 
 def _number(request: PageRequest, column: Column, cell: int | float | Decimal, places: int) -> str:

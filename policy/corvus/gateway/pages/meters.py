@@ -22,6 +22,7 @@ GLYPHS = {BudgetState.ALLOWED: "✓", BudgetState.WARNING: "!", BudgetState.EXCE
 BLOCKING = "blocking"
 """State of a budget that refuses calls at present, however full it is (DSH-4)."""
 _FULL = Fraction(100)
+_SEVERITIES = [*(state.word for state in sorted(BudgetState)), BLOCKING]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,11 @@ class Meter:
     def opens_with_a_call(self) -> bool:
         """Whether no window is open: the next call opens one."""
         return bool(self.window_seconds) and self.resets_at is None
+
+    @property
+    def severity(self) -> int:
+        """How bad the state is: higher is worse."""
+        return _SEVERITIES.index(self.state)
 
     @property
     def is_off(self) -> bool:

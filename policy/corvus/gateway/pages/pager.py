@@ -37,7 +37,12 @@ def requested_page(request: PageRequest) -> int:
 
 
 def pager(
-    request: PageRequest, shown: int, total: int | None, *, has_more: bool | None = None
+    request: PageRequest,
+    shown: int,
+    total: int | None,
+    *,
+    has_more: bool | None = None,
+    rows: int = ROWS,
 ) -> Pager:
     """Return where a page stands.
 
@@ -46,9 +51,10 @@ def pager(
         shown: How many rows it has.
         total: How many all pages have, where it is known.
         has_more: Whether there is a page after it; by ``total`` when left out.
+        rows: How many a full page has.
     """
     page = requested_page(request)
-    before = (page - 1) * ROWS
+    before = (page - 1) * rows
     more = has_more if has_more is not None else before + shown < (total or 0)
     return Pager(
         before + 1 if shown else 0,

@@ -9,6 +9,7 @@ from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from jinja2.ext import Extension
+from markupsafe import Markup, escape
 
 from corvus.gateway.pages.page import PAGES, ROOT, Page, PageRequest
 from corvus.version import __version__
@@ -27,9 +28,21 @@ class _WithoutIndentation(Extension):
         return re.sub(r"\n[ \t]+", "\n", source)
 
 
+def marked(text: str) -> Markup:
+    """Return text with what stands in backticks as code."""
+    parts = [escape(part) for part in text.split("`")]
+    if len(parts) % 2 == 0:
+        return escape(text)
+    codes = (
+        Markup("<code>{}</code>").format(part) if place % 2 else part
+        for place, part in enumerate(parts)
+    )
+    return Markup("").join(codes)
+
+
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("corvus.gateway.pages"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -38,6 +51,8 @@ def _environment() -> Environment:
         keep_trailing_newline=False,
         extensions=[_WithoutIndentation],
     )
+    environment.filters["marked"] = marked
+    return environment
 
 
 def whole(page_request: PageRequest, page: Page, **more: object) -> str:

@@ -20,7 +20,7 @@ from corvus.gateway.pages.figures import Figures
 from corvus.gateway.pages.live import Board, LivePart
 from corvus.gateway.pages.page import MISSING, ROOT, Page, PageRequest, View, fault_kind, find_page
 from corvus.gateway.pages.render import live, whole
-from corvus.gateway.pages.summary import answer, mark_of
+from corvus.gateway.pages.summary import answer, mark_of, show_change
 from corvus.gateway.pages.views.reports import given_of
 from corvus.gateway.problems import status_of
 from corvus.gateway.service import Service
@@ -85,6 +85,7 @@ class Pages:
             return self.respond(request, page_request, invalid.page.with_status(422), visit=visit)
         except (PolicyError, PermissionError) as error:
             return self.respond(request, page_request, fault_page(error), visit=visit)
+        await asyncio.to_thread(show_change, self._service)
         visit.notices.append(("done", notice))
         return RedirectResponse(steering.way_back(form), 303)
 

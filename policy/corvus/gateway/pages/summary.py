@@ -10,7 +10,8 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from time import monotonic
 from typing import cast
 
@@ -83,8 +84,10 @@ class _Reader:
         began = monotonic()
         self.summary = LedgerSummary(
             _part(lambda: _days(service)),
-            _part(lambda: _rows(_report(service, "spend/by-model"))[:_MODELS]),
-            _part(lambda: service.audit(_AUDIT, [])[::-1]),
+            _part(
+                lambda: _rows(_report(service, "spend/by-model", since=_month(service)))[:_MODELS]
+            ),
+            _latest_changes(service),
         )
         self.read_at = monotonic()
         self.took_seconds = self.read_at - began
@@ -112,12 +115,33 @@ def summary_of(service: Service, wait_seconds: float = 0.1) -> LedgerSummary:
     return reader.summary
 
 
+def show_change(service: Service, wait_seconds: float = 1.0) -> None:
+    """Let the next page show what was changed just now; the rest is read again soon after.
+
+    Args:
+        service: Where it was changed.
+        wait_seconds: How long a reading that is under way is waited for.
+    """
+    reader = _readers.setdefault(service, _Reader())
+    if not reader.reading.acquire(timeout=wait_seconds):
+        return
+    try:
+        reader.summary = replace(reader.summary, audit=_latest_changes(service))
+        reader.looked_at = float("-inf")
+    finally:
+        reader.reading.release()
+
+
 def mark_of(service: Service) -> object:
     """Return what is another one once there is something new, or a new one when none can tell."""
     try:
         return service.mark()
     except PolicyError:
         return object()
+
+
+def _latest_changes(service: Service) -> Part:
+    return _part(lambda: service.audit(_AUDIT, [])[::-1])
 
 
 def _part(read: Callable[[], Sequence[Mapping[str, object]]]) -> Part:
@@ -131,6 +155,12 @@ def _days(service: Service) -> list[dict[str, object]]:
     """Return each of the latest days; nothing where none of them has a call."""
     rows = _rows(_report(service, "spend/history-by-day", days=_DAYS))
     return rows if any(row["calls"] for row in rows) else []
+
+
+def _month(service: Service) -> datetime:
+    """Return the first instant of the present month, in UTC."""
+    now = service.runtime.clock.now()
+    return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def _report(service: Service, name: str, **given: object) -> Table:

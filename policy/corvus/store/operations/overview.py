@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from corvus.base.errors import StoreError
 from corvus.store.health import StoreHealth
 from corvus.store.operations.server import HostSeen, ServerStanding
 from corvus.store.place import StorePlace
 from corvus.store.replicas import ReplicaStanding, replicas
+from corvus.store.spill import rejected_path, waiting
 
 _CLOCK_OFF_SECONDS = 5.0
 """From here on the distance of two clocks is worth a word."""
@@ -44,12 +47,16 @@ class StoreOverview:
         health: The store itself, and what is under way in it.
         server: The server that keeps it; ``None`` where it is a file, or does not answer.
         replicas: The ledgers that are fed from it, where hosts share it.
+        unsettled: Files of this host with settlements that wait for the store.
+        rejected: The file of those that could not be applied, if there are any.
     """
 
     name: str
     health: StoreHealth
     server: ServerStanding | None = None
     replicas: tuple[ReplicaStanding, ...] = ()
+    unsettled: tuple[Path, ...] = ()
+    rejected: Path | None = None
 
     @property
     def hosts(self) -> tuple[HostSeen, ...]:
@@ -74,7 +81,7 @@ def overview(place: StorePlace, health: StoreHealth) -> StoreOverview:
         place: Where it is.
         health: What is known of it already.
     """
-    seen = StoreOverview(place.name, health)
+    seen = replace(StoreOverview(place.name, health), **_left_by_calls(place.unsettled_path))
     if health.problem is not None or not health.exists:
         return seen
     try:
@@ -86,7 +93,26 @@ def overview(place: StorePlace, health: StoreHealth) -> StoreOverview:
     return replace(seen, server=server, replicas=fed)
 
 
+def _left_by_calls(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    rejected = rejected_path(path)
+    return {
+        "unsettled": tuple(waiting(path)),
+        "rejected": rejected if rejected.exists() else None,
+    }
+
+
 def _warnings(seen: StoreOverview) -> Iterator[StoreWarning]:
+    for file in seen.unsettled:
+        words = f"settlements wait in {file}: the next who writes to the store takes them in"
+        yield StoreWarning("settlements-wait", words)
+    if seen.rejected is not None:
+        yield StoreWarning(
+            "settlements-rejected",
+            f"settlements in {seen.rejected} could not be applied, and count nowhere: look at "
+            "them, and delete the file when they are dealt with",
+        )
     if (server := seen.server) is not None:
         yield from _server_warnings(server)
         yield from _policy_warnings(server.hosts)

@@ -27,7 +27,7 @@ class Setting:
     is_default: bool
 
 
-@page("/config", menu=9)
+@page("/config", menu=10)
 def config(request: PageRequest) -> Page:
     """Show the configuration in force."""
     runtime = request.service.runtime

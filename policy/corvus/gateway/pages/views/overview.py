@@ -44,21 +44,27 @@ def overview(request: PageRequest) -> Page:
         data["fault"] = fault_kind(error)
         return Page("overview", data, headline=request.words("fault.store.title"))
     meters = [meter_of(one, status) for one in status.decision.statuses]
+    governing = next((one.name for one in meters if not one.is_off), None)
+    order = {budget.name: place for place, budget in enumerate(policy.budgets)}
+    meters.sort(key=lambda one: (-one.severity, -one.percent, order.get(one.name, 0)))
     data |= {
         "status": status,
+        "governing": governing,
         "meters": [one for one in meters if not one.is_off],
         "switched_off": [one for one in meters if one.is_off],
         "tiles": _tiles(status),
         "unpriced": _unpriced(status),
     }
-    return Page("overview", data, headline=_headline(request, policy, meters))
+    return Page("overview", data, headline=_headline(request, policy, meters, governing))
 
 
-def _headline(request: PageRequest, policy: Policy, meters: list[Meter]) -> str:
+def _headline(
+    request: PageRequest, policy: Policy, meters: list[Meter], governing_name: str | None
+) -> str:
     """Return the state of things, without figures: each change of it is read out."""
     if not policy.enabled:
         return request.words("overview.disabled")
-    governing = next((one for one in meters if not one.is_off), None)
+    governing = next((one for one in meters if one.name == governing_name), None)
     if governing is None:
         return request.words("overview.no_budget")
     refusing = (one for one in meters if one.state == BLOCKING and not one.is_off)
@@ -73,7 +79,7 @@ def _days(request: PageRequest, rows: Sequence[Mapping[str, Any]]) -> dict[str, 
         Point(
             row["cost_nano_usd"],
             figures.short_day(date.fromisoformat(row["bucket"])),
-            f"{row['bucket']}: {figures.usd(row['cost_nano_usd'])}",
+            f"{figures.bucket(row['bucket'])}: {figures.usd(row['cost_nano_usd'])}",
         )
         for row in rows
     ]

@@ -11,7 +11,9 @@ from corvus.base.errors import ReportInvalid, ReportParameterInvalid
 from corvus.gateway.pages.chart import Bars, Point, bars_of
 from corvus.gateway.pages.grid import cell_text, grid_of, label_of
 from corvus.gateway.pages.page import Page, PageRequest, page
+from corvus.gateway.pages.pager import Pager, pager
 from corvus.gateway.pages.summary import answer
+from corvus.gateway.pages.views.sessions import FIRST_OF_CALLS
 from corvus.reporting.catalog import Report, load_catalog
 from corvus.reporting.header import Header
 from corvus.reporting.parameters import Parameter, ParameterType
@@ -19,7 +21,11 @@ from corvus.reporting.table import Table
 
 PREFIX = "/reports/"
 _BARS_MAX = 60
+_TIMES = "7d, last-month, 2026-11-23"
+"""What a time can be, as an example; the same words in every language."""
 _NOT_PARAMETERS = {"lang"}
+_TOTALS = {"records", "sessions"}
+"""Columns that say how many rows all pages have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +77,32 @@ def report(request: PageRequest) -> Page:
         "mistake": "",
         "grid": None,
         "chart": None,
+        "pager": None,
     }
     try:
         table = answer(request, found.name, **given)
     except ReportParameterInvalid as mistake:
         return Page("report", {**data, "mistake": str(mistake)}, 422 if given else 200)
     if table is not None:
-        data |= {"grid": grid_of(request, table), "chart": _chart(request, found.header, table)}
+        first = FIRST_OF_CALLS if found.name == "spend/calls" else ()
+        data |= {
+            "grid": grid_of(request, table, first=first),
+            "chart": _chart(request, found.header, table),
+            "pager": _pager(request, found.header, table),
+        }
     return Page("report", data)
+
+
+def _pager(request: PageRequest, header: Header, table: Table) -> Pager | None:
+    """Return where the page of a report stands that comes in pages."""
+    named = {one.name: one for one in header.parameters}
+    if not {"rows", "page"} <= named.keys():
+        return None
+    text = request.query.get("rows", "")
+    rows = int(text) if text.isdigit() else int(str(named["rows"].default))
+    counted = next((one.name for one in table.columns if one.name in _TOTALS), None)
+    total = int(str(table.values(counted)[0])) if counted and table.rows else None
+    return pager(request, len(table.rows), total, rows=rows)
 
 
 def given_of(query: Mapping[str, str]) -> dict[str, object]:
@@ -113,21 +137,24 @@ def _field(request: PageRequest, one: Parameter, given: Mapping[str, object]) ->
         ParameterType.BOOLEAN: "choice",
         ParameterType.VARCHAR: "text",
     }
+    kind = kinds.get(one.type, "date")
     preset = request.words("report_page.now") if one.default_now else one.default
+    if preset is None and kind == "date":
+        preset = _TIMES
     return Field(
         name=one.name,
         label=request.words(key) if request.words.has(key) else one.name,
         hint=one.description,
         value=str(given.get(one.name, "")),
         preset="" if preset is None else str(preset).lower(),
-        kind=kinds.get(one.type, "date"),
+        kind=kind,
         required=one.required,
     )
 
 
 def _chart(request: PageRequest, header: Header, table: Table) -> tuple[Bars, str] | None:
     """Return the chart that a report declares, and what it says in words."""
-    if header.chart is None or not 0 < len(table.rows) <= _BARS_MAX:
+    if header.chart is None or not 1 < len(table.rows) <= _BARS_MAX:
         return None
     x, y = (
         {one.name: one for one in table.columns}[name] for name in (header.chart.x, header.chart.y)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from corvus.base.errors import StoreError
+from corvus.gateway.pages.agents import agents_of
 from corvus.gateway.pages.grid import Links, Row, grid_of
 from corvus.gateway.pages.meters import meter_of
 from corvus.gateway.pages.page import MISSING, Page, PageRequest, fault_kind, page
@@ -11,6 +12,22 @@ from corvus.gateway.pages.summary import answer
 from corvus.reporting.table import Table
 
 _MISSIONS_MAX = 10_000
+FIRST_OF_CALLS = (
+    "admitted_at",
+    "model",
+    "cost_nano_usd",
+    "output_tokens",
+    "input_tokens",
+    "outcome",
+)
+_FIRST_OF_MISSIONS = (
+    "mission_id",
+    "session_id",
+    "project",
+    "outcome",
+    "cost_nano_usd",
+    "limit_nano_usd",
+)
 _COLUMNS = ("provider", "model", "cost_nano_usd", "share_percent", "calls", "unpriced_calls")
 """Of what a session cost by model."""
 
@@ -57,9 +74,11 @@ def session(request: PageRequest) -> Page:
         data |= {"fault": fault_kind(error), "outcome": None}
     missions_of = answer(request, "spend/by-mission", session=name, project=project, top=ROWS)
     models = answer(request, "spend/by-model", session=name, project=project)
+    tree = answer(request, "spend/session-tree", session=name, project=project)
     data |= {
         "missions": _missions_grid(request, missions_of),
         "models": None if models is None else grid_of(request, models, only=_COLUMNS),
+        "agents": agents_of(tree) if tree is not None and len(tree.rows) > 1 else (),
     }
     return Page("session", data | _calls(request, name, None, project))
 
@@ -110,7 +129,7 @@ def _calls(
         return {"calls": None}
     hidden = ("records", "session_id", *(("mission_id",) if mission_id else ()))
     return {
-        "calls": grid_of(request, table, without=hidden),
+        "calls": grid_of(request, table, first=FIRST_OF_CALLS, without=hidden),
         "pager": pager(request, len(table.rows), _total(table, "records")),
         "csv": request.link("/csv/spend/calls", rows=1000, **given),
     }
@@ -128,7 +147,7 @@ def _missions_grid(request: PageRequest, table: Table | None) -> object:
             id=row["mission_id"],
         ),
     }
-    return grid_of(request, table, links=links)
+    return grid_of(request, table, first=_FIRST_OF_MISSIONS, links=links)
 
 
 def _session_link(request: PageRequest, row: Row) -> str | None:
