@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,7 @@ class Place:
 
     def counted(self) -> tuple[int, int, int]:
         """Return what the store counts against day and month: spent, held, in how many calls."""
-        with sqlite3.connect(f"{self.ledger}.store") as store:
+        with closing(sqlite3.connect(f"{self.ledger}.store")) as store:
             rows = store.execute(
                 "SELECT spent_nano_usd, held_nano_usd, calls FROM balance WHERE window_start_us > 0"
             ).fetchall()
@@ -443,6 +444,60 @@ def test_what_is_no_whole_backup_is_refused(place: Place) -> None:
     manifest.write_text("{")
     with pytest.raises(LedgerError, match="cannot be read"):
         read_backup(place.backups)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../evil",
+        "/etc/passwd",
+        "ledger.duckdb.archive/../../evil",
+        "ledger.duckdb.archive/a/b",
+        "ledger.duckdb.archive/..",
+        "ledger.duckdb.store/../x",
+        "ledger.duckdb.lock",
+        "ledger.duckdb.store.unsettled/x.jsonl",
+        "backup.json",
+    ],
+)
+def test_no_backup_writes_where_none_has_a_file(place: Place, name: str) -> None:
+    place.spend(1)
+    made = place.back_up()
+    manifest = made.folder / "backup.json"
+    body = json.loads(manifest.read_text())
+    body["files"].append({"name": name, "size_bytes": 0, "sha256": "0" * 64})
+    manifest.write_text(json.dumps(body))
+    with pytest.raises(LedgerError, match="no backup has"):
+        read_backup(place.backups)
+
+
+def test_the_store_is_in_its_place_at_every_instant_of_a_restore(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.spend(2)
+    place.back_up()
+    place.spend(3)
+    store = place.ledger.with_name("l.duckdb.store")
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("corvus.store.operations.sqlite_file.os.replace", die)
+    with pytest.raises(KeyboardInterrupt):
+        place.restore(replaces=True)
+    monkeypatch.undo()
+    assert store.is_file()
+    assert place.counted() == (5 * CENT, 0, 5), "it is the one that was there"
+    place.restore(replaces=True)
+    assert place.counted() == (2 * CENT, 0, 2)
+
+
+def test_a_folder_of_somebody_else_stays(place: Place) -> None:
+    place.spend(1)
+    for name in (".rsync.part", ".trash.gone", "20200101T000000Z.part"):
+        (place.backups / name).mkdir(parents=True)
+    place.back_up(keep=1)
+    assert len([*place.backups.iterdir()]) == 4
 
 
 def test_only_backups_are_removed_and_the_newest_stay(place: Place) -> None:

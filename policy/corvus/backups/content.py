@@ -23,6 +23,10 @@ LEDGER = "ledger.duckdb"
 STORE = f"{LEDGER}.store"
 """What the store is called, and how the names of settlements begin that wait for it."""
 _FORMAT = 1
+_OURS = re.compile(
+    rf"{re.escape(LEDGER)}(?:\.store(?:\.unsettled[\w.-]*\.jsonl)?|\.archive/[\w.-]*[\w-][\w.-]*)?"
+)
+"""Names of files that a backup has; no other is ever written."""
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z(?:-[0-9]+)?")
 
 
@@ -79,6 +83,8 @@ def read_backup(folder: Path) -> Backup:
                 "(pip install --upgrade corvus-policy)"
             )
         files = tuple(BackedUpFile(**file) for file in body["files"])
+        if any(not _OURS.fullmatch(file.name) for file in files):
+            raise ValueError("it names files that no backup has")
         backup = Backup(
             folder,
             datetime.fromisoformat(body["made_at"]),

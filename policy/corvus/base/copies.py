@@ -18,8 +18,9 @@ from corvus.base.files import sync
 from corvus.base.locks import FileLock, try_lock
 from corvus.base.private_files import reserve_private
 
-_PART = ".part"
-_GONE = ".gone"
+_PART = ".corvus-part"
+_GONE = ".corvus-gone"
+"""Endings of names that are ours, and of nobody else's folders: what has one may be removed."""
 
 
 def copy_private(file: Path, target: Path) -> None:

@@ -21,7 +21,7 @@ from corvus.store.sqlite_files import explain, make_folder, taken_lock
 
 _PATIENCE_SECONDS = 2.0
 """How long somebody may have the file open who only looks at it."""
-_SIDES = ("", "-wal", "-shm")
+_SIDES = ("-wal", "-shm")
 
 
 class SqliteFile:
@@ -73,11 +73,21 @@ class SqliteFile:
         with closing(taken_lock(real, OPEN_SECONDS)):
             if os.path.isfile(real):
                 _refuse_users(real, str(self._path))
-            for file in (real.with_name(f"{real.name}{side}") for side in _SIDES):
-                if os.path.lexists(file):
-                    shutil.move(file, aside / file.name)
+            for log in (real.with_name(f"{real.name}{side}") for side in _SIDES):
+                if os.path.lexists(log):
+                    shutil.move(log, aside / log.name)
+            if os.path.lexists(real):
+                _keep(real, aside / real.name)
             os.replace(part, real)
             sync(real.parent)
+
+
+def _keep(real: Path, aside: Path) -> None:
+    """Give a store a second name; there is no instant at which it has none."""
+    try:
+        os.link(real, aside)
+    except OSError:  # on another disk, or the file system knows no links
+        copy_private(real, aside)
 
 
 def _refuse_users(real: Path, name: str) -> None:
