@@ -11,7 +11,8 @@ from corvus.cli.credentials import store_passwords, withheld
 from corvus.config.layers.order import Layer
 
 if TYPE_CHECKING:
-    from corvus.model.gateway import GatewayOptions, Kind
+    from corvus.cli.agents.run import RunRequest
+    from corvus.model.gateway import GatewayOptions
     from corvus.runtime import Runtime
 
 _STORE_URL = ("governance", "ledger", "url")
@@ -52,9 +53,8 @@ def hidden_of(
     options: GatewayOptions,
     environment: Mapping[str, str],
     *,
-    passed: Collection[str],
+    request: RunRequest,
     keeps_log_in: bool,
-    log_in_of: Kind | None = None,
 ) -> Hidden:
     """Return what is withheld from the command of a run.
 
@@ -62,9 +62,8 @@ def hidden_of(
         runtime: The config in force.
         options: Of the proxy of the run, whose upstreams have keys.
         environment: Of this process.
-        passed: Names that the user hands over by ``--pass-env``.
+        request: What the command line asks for.
         keeps_log_in: Whether the command logs in by itself.
-        log_in_of: As for ``withheld``.
     """
     url, oidc = runtime.store_url, options.sign_in.oidc
     passwords = {} if url is None else store_passwords(url, environment)
@@ -74,9 +73,9 @@ def hidden_of(
         environment,
         upstreams=options.upstreams,
         secrets=[*of_notices, *of_sign_in, *passwords],
-        passed=passed,
+        passed=request.passed,
         keeps_log_in=keeps_log_in,
-        log_in_of=log_in_of,
+        log_in_of=request.log_in_of,
     )
     left = {name: rest for name, rest in passwords.items() if rest is not None and name in names}
     return Hidden(names, left)

@@ -134,11 +134,9 @@ class Run:
                         url, secret, self._options.upstreams, self._configured, everything, folder
                     ),
                 )
+                kept = hidden.left_of(everything)
                 environment = environment_of(
-                    hidden.left_of(everything),
-                    variables,
-                    session_id=self.session_id,
-                    run_id=self._id,
+                    kept, variables, session_id=self.session_id, run_id=self._id
                 )
                 with self._opened(governor, runs), self._card():
                     exit_code: int | None = None
@@ -150,14 +148,8 @@ class Run:
         return self._told(exit_code)
 
     def _hidden(self, environment: dict[str, str]) -> Hidden:
-        return hidden_of(
-            self._runtime,
-            self._options,
-            environment,
-            passed=self._request.passed,
-            keeps_log_in=self._keeps_log_in,
-            log_in_of=self._request.log_in_of,
-        )
+        given = self._runtime, self._options, environment
+        return hidden_of(*given, request=self._request, keeps_log_in=self._keeps_log_in)
 
     def _require_store(self) -> None:
         """Ask a store that hosts share whether it is there, before what serves a run is loaded.
