@@ -7,6 +7,7 @@ what was sent on it waits, as TCP would send it again: it arrives late, if ever.
 
 from __future__ import annotations
 
+import ctypes
 import socket
 import struct
 import threading
@@ -43,6 +44,10 @@ Hook = Callable[[Message], object]
 """Called before a message goes on, on a thread of the proxy; returns ``False`` to swallow it."""
 
 BEGINS = ""
+
+_ATTACH_FILTER, _DETACH_FILTER = 26, 27  # of Linux; Python has no names for them
+_NOTHING = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))  # "return 0 bytes"
+_TAKE_NOTHING = struct.pack("HL", 1, ctypes.addressof(_NOTHING))
 
 
 class DelayProxy:
@@ -102,6 +107,21 @@ class DelayProxy:
         """Let all pass again, first what has waited."""
         for each in self._open.values():
             each.set()
+
+    def pull(self) -> None:
+        """Lose every packet of the clients, of new ones, too: not even the kernel acknowledges."""
+        with self._lock:
+            ends = [each.client for each in self._connections]
+        for end in (self._listener, *ends):
+            end.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, _TAKE_NOTHING)
+
+    def plug(self) -> None:
+        """Take packets again."""
+        with self._lock:
+            ends = [each.client for each in self._connections]
+        for end in (self._listener, *ends):
+            with suppress(OSError):  # it has none, or is closed
+                end.setsockopt(socket.SOL_SOCKET, _DETACH_FILTER, 0)
 
     def drop(self) -> None:
         """End all connections; new ones are taken."""
@@ -177,6 +197,11 @@ class _Connection:
         self._sockets = client, server
         for each in self._sockets:
             each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    @property
+    def client(self) -> socket.socket:
+        """The side of the client."""
+        return self._sockets[0]
 
     def start(self) -> None:
         client, server = self._sockets

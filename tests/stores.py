@@ -62,7 +62,7 @@ class StoreMaker:
             return self._memory
         if self.engine is Engine.SQLITE:
             return SqliteBackend(self._folder / "a.store")
-        from corvus.store.postgres.address import PostgresAddress
+        from corvus.base.postgres_address import PostgresAddress
         from corvus.store.postgres.backend import PostgresBackend
 
         return PostgresBackend(PostgresAddress.of(self._url), server_time=False)

@@ -16,7 +16,7 @@ import pytest
 from corvus import Usage, open_runtime
 from corvus.base.money import NanoUSD
 from corvus.model.request import Request
-from tests.gateway.test_metrics import LABELS, OF_SHARED
+from tests.gateway.test_metrics import LABELS, OF_LEASES, OF_SHARED
 from tests.postgres import PostgresServer, programs
 
 ROOT = Path(__file__).parents[1]
@@ -64,7 +64,7 @@ class Host:
 
     def share(self) -> None:
         """Put the lines of the guide into the config."""
-        (lines,) = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)
+        lines, *_ = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)
         url = self.named(lines.splitlines()[1])
         self.config.write_text(
             CONFIG.replace('path = "ledger.duckdb"', f'path = "ledger.duckdb"\n{url}')
@@ -114,7 +114,11 @@ def test_the_guide_from_the_first_command_to_the_way_back(
 
 def test_every_block_is_run_and_every_metric_is_named() -> None:
     assert len(re.findall("```sh\n", GUIDE)) == len(BLOCKS)
-    for name in (*OF_SHARED, *(name for name in LABELS if name.startswith("corvus_store"))):
+    for name in (
+        *OF_SHARED,
+        *OF_LEASES,
+        *(name for name in LABELS if name.startswith("corvus_store")),
+    ):
         assert re.sub(r"_(bucket|count|sum)$", "", name) in GUIDE, name
 
 

@@ -15,10 +15,10 @@ import pytest
 
 from corvus import BudgetExceeded, Usage, open_runtime
 from corvus.base.errors import StoreError, StoreUnavailable
+from corvus.base.postgres_address import PostgresAddress
 from corvus.cli.exits import Exit
 from corvus.cli.main import main
 from corvus.runtime import Runtime
-from corvus.store.postgres.address import PostgresAddress
 
 CENT = 10_000_000
 FIVE_CENTS = Decimal("0.05")

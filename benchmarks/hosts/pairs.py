@@ -27,8 +27,8 @@ from typing import Any, NamedTuple
 
 from corvus import Governor, Usage, open_runtime
 from corvus.base.money import NanoUSD
+from corvus.base.postgres_address import PostgresAddress
 from corvus.model.request import Request
-from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.backend import PostgresBackend
 from corvus.store.sqlite import SqliteBackend
 from corvus.store.store import Store

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass, replace
@@ -94,13 +94,21 @@ class Bookkeeping:
         ledger_path: The ledger file; it need not exist yet.
         place: Where the store of budgets lies, which need not exist yet.
         clock: What the time is; the machine's by default.
+        before_reading: Called before what the store has recorded is read or handed over.
 
     Whether there is a store is a question to its place, which another host may have to answer: each
     method asks once, and whoever is given a store does not ask.
     """
 
-    def __init__(self, ledger_path: Path, place: StorePlace, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        ledger_path: Path,
+        place: StorePlace,
+        clock: Clock | None = None,
+        before_reading: Callable[[], object] = lambda: None,
+    ) -> None:
         self.ledger_path = ledger_path
+        self._before_reading = before_reading
         self.place = place
         self._clock = clock or SystemClock()
 
@@ -152,6 +160,7 @@ class Bookkeeping:
                 yield ledger
             return
         if has_store:
+            self._before_reading()
             self._keep_up()
         outbox = self._outbox() if has_store else None
         if outbox is not None and outbox.pending(self._handed_over(outbox) + _TAIL_MAX, 1):
@@ -266,6 +275,7 @@ class Bookkeeping:
         if store is None:
             if not self.place.exists:
                 return DrainSummary(0, {}, 0)
+            self._before_reading()
             self._keep_up()
         outbox = self._outbox(store)
         done = drain(self.ledger_path, outbox, on_progress=on_progress, clock=self._clock)
@@ -397,6 +407,7 @@ class Bookkeeping:
 
         if not self.place.exists:
             return Verification(findings=tuple(self._check_ledger({}, None, anchor)))
+        self._before_reading()
         with self.store(trust_clock=trust_store) as store:
             state = store.run(_state)
             outbox = self._outbox(store)

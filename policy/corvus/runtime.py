@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -58,12 +58,16 @@ if TYPE_CHECKING:
     from corvus.model.parts import PartsPage, PartsQuery
     from corvus.model.request import Request
     from corvus.model.steering import AuditEvent
+    from corvus.store.place import StorePlace
     from corvus.store.standing import TargetStanding
     from corvus.store.store import Store
+    from corvus.stores import Stores
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_LEASE_SECONDS = 60
+"""For giving back what a host had leased before its config said otherwise."""
 _OF_SESSIONS = (Period.SESSION, Period.MISSION)
 _LEDGER_PATH = ("governance", "ledger", "path")
 _PRICE_BOOK = ("governance", "prices", "book")
@@ -79,6 +83,8 @@ class Runtime:
         ledger_path: The ledger file; it need not exist yet.
         store_url: The store that hosts share (STO-1); it may hold a password, so it is shown to
             nobody. ``None`` keeps budgets in a file next to the ledger.
+        lease_seconds: How long this host goes on within slices of that store's budgets without
+            hearing from it (STO-3); ``None`` asks it for each call.
         retention_days: Days that usage stays in the ledger file itself; 0 keeps it.
         archive_url: Where it goes then; the folder next to the ledger by default.
         gateway: How the gateway listens.
@@ -87,6 +93,8 @@ class Runtime:
         loaded: The layers that all of this was made of.
         is_ledger_named: Whether the user named the ledger for this run, so that it must exist.
         config_paths: The files that were read, lowest layer first.
+        before_reading: Called before the ledger is read, by a process that has the stores open and
+            knows best what is to be reported first.
     """
 
     policy: Policy
@@ -95,6 +103,7 @@ class Runtime:
     ledger_path: Path
     clock: Clock
     store_url: str | None = field(default=None, repr=False)
+    lease_seconds: int | None = None
     retention_days: int = 0
     archive_url: str | None = None
     gateway: GatewayOptions = field(default_factory=GatewayOptions)
@@ -103,6 +112,7 @@ class Runtime:
     loaded: LoadedConfig | None = field(default=None, repr=False)
     is_ledger_named: bool = False
     config_paths: tuple[Path, ...] = ()
+    before_reading: Callable[[], object] | None = field(default=None, repr=False, compare=False)
 
     @property
     def governing(self) -> str:
@@ -140,7 +150,39 @@ class Runtime:
 
         policy = self.policy.content_hash
         place = place_of(self.ledger_path, self.store_url, policy_hash=policy)
-        return Bookkeeping(self.ledger_path, place, self.clock)
+        left = partial(self._settle_own, counts_slices=False)
+        return Bookkeeping(self.ledger_path, place, self.clock, self.before_reading or left)
+
+    @property
+    def has_leases(self) -> bool:
+        """Whether this host admits calls by itself, from slices of a shared store's budgets."""
+        return self.lease_seconds is not None and self.policy.enabled
+
+    def open_stores(self) -> Stores:
+        """Open the stores that calls are held in; they are made when missing.
+
+        Raises:
+            StoreError: One cannot be opened.
+        """
+        from corvus.stores import Stores
+
+        seconds = self.lease_seconds if self.has_leases else None
+        return Stores(self.bookkeeping.place, self.clock, seconds)
+
+    def _settle_own(self, *, counts_slices: bool) -> None:
+        """Report what processes of this host have left in a store of its own (STO-3).
+
+        Args:
+            counts_slices: Whether slices that nobody gave back are given back as well.
+        """
+        path = self.bookkeeping.place.lease_path
+        if path is None or not path.exists():
+            return
+        from corvus.stores import owes
+
+        if owes(path, counts_slices=counts_slices):
+            with self._leased():
+                pass
 
     def ledger(self) -> Opening[Ledger]:
         """Open the ledger for reading, with ``with`` or ``async with``.
@@ -169,6 +211,11 @@ class Runtime:
     def _governor(self, listeners: Sequence[Listener]) -> Generator[Governor]:
         from corvus.governor.governor import Governor
 
+        if self.has_leases:
+            with self._leased(listeners) as governor:
+                governor.note_limits(self.governing, local_actor())
+                yield governor
+            return
         with self._store() as (store, history):
             governor = Governor(
                 self.policy,
@@ -183,11 +230,30 @@ class Runtime:
             yield governor
 
     @contextmanager
+    def _leased(self, listeners: Sequence[Listener] = ()) -> Generator[Governor]:
+        """Open the governor over a store of this host's own, and over the one that gives slices."""
+        from corvus.base.extras import require_ledger
+        from corvus.stores import Stores
+
+        require_ledger()
+        seconds = self.lease_seconds or _LEASE_SECONDS
+        with closing(Stores(self.bookkeeping.place, self.clock, seconds)) as stores:
+            yield stores.governor(
+                self.policy,
+                books=self.books,
+                history=self.bookkeeping.history(stores.shared),
+                listeners=listeners,
+                notify=self.notify,
+            )
+
+    @contextmanager
     def _store(self) -> Generator[tuple[Store, History]]:
         from corvus.governor.recount import no_history
         from corvus.store.place import open_store
 
         books = self.bookkeeping
+        if self.policy.enabled:
+            self._settle_own(counts_slices=True)  # of a config that has leases no more
         with ExitStack() as opened:
             try:
                 is_kept = self.policy.enabled or books.place.exists
@@ -236,8 +302,17 @@ class Runtime:
             return replace(report, latest_session_id=latest)
         with self._stored_governor() as governor:
             report = governor.status(session_id, mission_id)
-        latest = latest_session(self.bookkeeping.place) if session_id is None else None
+        latest = latest_session(self._calls_place) if session_id is None else None
         return replace(report, latest_session_id=latest)
+
+    @property
+    def _calls_place(self) -> StorePlace:
+        """Where the store lies in which this host holds calls."""
+        from corvus.store.place import place_at
+
+        place = self.bookkeeping.place
+        path = place.lease_path if self.has_leases else None
+        return place if path is None or not path.exists() else place_at(path)
 
     def glance(self) -> StatusReport | None:
         """Say where every budget stands, of sessions for the latest, by a look next to any writer.
@@ -361,6 +436,10 @@ class Runtime:
     def _stored_governor(self) -> Generator[Governor]:
         from corvus.governor.governor import Governor
 
+        if self.has_leases:
+            with self._leased() as governor:
+                yield governor
+            return
         with self.bookkeeping.store() as store:
             history = self.bookkeeping.history(store)
             yield Governor(
@@ -530,6 +609,7 @@ def open_runtime(
         ledger_path=_ledger_path(loaded) if ledger is None else Path(ledger),
         clock=clock or SystemClock(),
         store_url=loaded.settings.governance.ledger.url,
+        lease_seconds=_lease_seconds(loaded),
         retention_days=loaded.settings.governance.ledger.retention_days,
         archive_url=loaded.settings.governance.ledger.archive,
         gateway=_gateway(loaded),
@@ -539,6 +619,12 @@ def open_runtime(
         is_ledger_named=ledger is not None,
         config_paths=located.paths,
     )
+
+
+def _lease_seconds(loaded: LoadedConfig) -> int | None:
+    assert loaded.settings is not None, "layers with errors are refused"
+    ledger = loaded.settings.governance.ledger
+    return ledger.lease_seconds if ledger.leases else None
 
 
 def _books(policy: Policy, loaded: LoadedConfig) -> PriceBooks:

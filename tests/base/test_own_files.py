@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from corvus.base.own_files import open_own, replace_own
+from corvus.base.own_files import open_own
 
 
 def test_a_file_of_our_own_is_never_opened_through_a_link(tmp_path: Path) -> None:
@@ -27,16 +27,3 @@ def test_a_file_of_our_own_is_never_opened_through_a_link(tmp_path: Path) -> Non
 def test_only_its_owner_may_read_a_file_of_our_own(tmp_path: Path) -> None:
     os.close(open_own(tmp_path / "a", os.O_WRONLY | os.O_CREAT))
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o600
-
-
-def test_what_is_in_the_place_of_a_file_is_replaced_and_not_followed(tmp_path: Path) -> None:
-    victim, link = tmp_path / "victim", tmp_path / "link"
-    victim.write_bytes(b"x")
-    link.symlink_to(victim)
-    replace_own(link, b"y")
-    assert (victim.read_bytes(), link.read_bytes(), link.is_symlink()) == (b"x", b"y", False)
-    assert link.stat().st_mode & 0o777 == 0o600
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(OSError, match="folder"):
-        replace_own(tmp_path / "folder", b"z")
-    assert sorted(os.listdir(tmp_path)) == ["folder", "link", "victim"]

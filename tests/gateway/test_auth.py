@@ -133,3 +133,38 @@ def test_who_leaves_while_tokens_are_read_takes_the_answer_from_nobody() -> None
         assert await stays is not None
 
     asyncio.run(scene())
+
+
+def test_a_host_that_goes_on_without_the_store_knows_the_tokens_that_it_knew() -> None:
+    """STO-3: only as long as its leases let it, and nobody new."""
+    now, goes_on = [0.0], [True]
+
+    async def scene() -> None:
+        store = Counted()
+        holders = Tokens(store, lambda: now[0], lambda: goes_on[0])  # type: ignore[arg-type]
+        secret = store.create("a")
+        assert await holders.find(secret) is not None
+        store.is_broken = True
+        now[0] += 1.5
+        assert await holders.find(secret) is not None
+        reads = store.reads
+        now[0] += 4
+        assert await holders.find(secret) is not None
+        assert store.reads == reads, "it is not asked for each call"
+        assert await holders.find("cvk_nobody") is None
+        goes_on[0] = False
+        now[0] += 6
+        with pytest.raises(StoreUnavailable):
+            await holders.find(secret)
+
+    asyncio.run(scene())
+
+
+def test_a_host_that_never_knew_a_token_lets_nobody_in() -> None:
+    async def scene() -> None:
+        store = Counted(is_broken=True)
+        holders = Tokens(store, goes_on=lambda: True)  # type: ignore[arg-type]
+        with pytest.raises(StoreUnavailable):
+            await holders.find("cvk_nobody")
+
+    asyncio.run(scene())

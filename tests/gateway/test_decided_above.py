@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,9 @@ def test_a_limit_that_the_environment_decides_is_not_changed_by_its_key(
     monkeypatch.setenv("CORVUS_COST__DAILY_LIMIT_USD", "4")
     place = Place(tmp_path)
     before = place.config.read_text()
-    with place.runtime.bookkeeping.store() as store:
+    with closing(place.runtime.open_stores()) as stores:
         service = Service(
-            place.runtime, store, file=ConfigFile(place.config, lambda: place.runtime)
+            place.runtime, stores, file=ConfigFile(place.config, lambda: place.runtime)
         )
         with pytest.raises(PolicyError, match="CORVUS_COST__DAILY_LIMIT_USD"):
             service.change_keys({("cost", "daily_limit_usd"): "9"}, "ana")

@@ -73,6 +73,13 @@ OF_SHARED = {
     )
 }
 """What a store has that hosts share; ``tests/gateway/test_store_metrics.py`` looks at them."""
+OF_LEASES = {
+    "corvus_lease_hosts": {"state"},
+    "corvus_lease_held": {"budget", "measure"},
+    "corvus_lease_seconds_left": set[str](),
+    "corvus_lease_requests_total": {"result"},
+}
+"""What a host with leases has, too; so does ``tests/test_leases.py``."""
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +162,7 @@ def expressions() -> Iterator[tuple[str, str]]:
 def test_the_examples_use_only_metrics_and_labels_that_exist(where: str, expression: str) -> None:
     names = re.findall(r"\bcorvus_\w+", expression)
     assert names or expression.startswith('up{job="corvus"}'), where
-    every = LABELS | OF_PARTS | OF_SHARED
+    every = LABELS | OF_PARTS | OF_SHARED | OF_LEASES
     assert set(names) <= set(every), where
     known = set[str]().union(*(every[name] for name in names))
     for grouped in re.findall(r"\bby \(([^)]*)\)", expression):
@@ -166,7 +173,7 @@ def test_the_examples_use_only_metrics_and_labels_that_exist(where: str, express
 
 def test_every_metric_is_of_use_on_the_dashboard() -> None:
     shown = " ".join(expression for _, expression in expressions())
-    unused = {name for name in LABELS | OF_PARTS | OF_SHARED if name not in shown}
+    unused = {name for name in LABELS | OF_PARTS | OF_SHARED | OF_LEASES if name not in shown}
     assert unused == {"corvus_proxy_overhead_seconds_count", "corvus_proxy_overhead_seconds_sum"}
 
 

@@ -7,6 +7,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -188,8 +189,8 @@ def test_a_change_by_a_form_of_what_the_environment_decides_is_refused(
         return open_runtime([place.config], ledger=place.ledger)
 
     runtime, before = read(), place.config.read_bytes()
-    with runtime.bookkeeping.store() as store:
-        service = Service(runtime, store, file=ConfigFile(place.config, read))
+    with closing(runtime.open_stores()) as stores:
+        service = Service(runtime, stores, file=ConfigFile(place.config, read))
         with pytest.raises(SettingRefused, match="CORVUS_COST__DAILY_LIMIT_USD"):
             service.change_keys({("cost", "daily_limit_usd"): "500"}, "ana")
         assert service.runtime is runtime

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from corvus.store.postgres.address import PostgresAddress
+from corvus.base.postgres_address import PostgresAddress
 from corvus.store.postgres.backend import PostgresBackend
 from corvus.store.postgres.place import PostgresPlace
 from corvus.store.sqlite import SqliteBackend

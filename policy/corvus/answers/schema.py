@@ -11,7 +11,11 @@ from corvus.answers.audit import audit_document
 from corvus.answers.denial import denial_document
 from corvus.answers.prices import price_document
 from corvus.answers.shape import COUNT, Schema, array, closed, document, nullable, words
-from corvus.answers.store import store_move_document, store_status_document
+from corvus.answers.store import (
+    ledger_reclaim_document,
+    store_move_document,
+    store_status_document,
+)
 from corvus.model.columns import COLUMNS
 
 _TEXT: Schema = {"type": "string"}
@@ -71,6 +75,7 @@ def published() -> dict[str, Schema]:
         "usage-record": usage_record_document(),
         "store-status": store_status_document(),
         "store-move": store_move_document(),
+        "ledger-reclaim": ledger_reclaim_document(),
     }
     return {f"{name}.schema.json": schema for name, schema in documents.items()}
 

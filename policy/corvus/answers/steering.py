@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from corvus.answers.amounts import amount_exact
 from corvus.answers.audit import AUDIT_EVENT
 from corvus.answers.shape import (
@@ -38,6 +40,23 @@ def mission_state(mission: MissionRecord) -> str:
     return mission.outcome.value if mission.outcome else "ended"
 
 
+def heard_elsewhere(seconds: float | None) -> dict[str, object]:
+    """Return within what time other hosts hear of a change, for the answer to it (STO-3).
+
+    Args:
+        seconds: ``None`` where all see one store, and nothing is said.
+    """
+    return {} if seconds is None else {_ELSEWHERE: math.ceil(seconds)}
+
+
+def with_elsewhere(schema: Schema) -> Schema:
+    """Return the schema of an answer that may say when other hosts hear of it."""
+    about = "Within how many seconds other hosts hear of it; left out where they do at once."
+    within = {"type": "integer", "minimum": 1, "description": about}
+    return {**schema, "properties": {**schema["properties"], _ELSEWHERE: within}}
+
+
+_ELSEWHERE = "other_hosts_within_seconds"
 SESSION = Shape[SessionRecord](
     text("session_id", "Of the session, within its project.", "id"),
     optional_text("project", "The project that it is of."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from corvus.answers.amounts import amount_exact
 from corvus.answers.shape import (
     Schema,
     Shape,
@@ -16,8 +17,11 @@ from corvus.answers.shape import (
     optional_nested,
     optional_text,
     text,
+    word,
 )
+from corvus.model.budget import Measure
 from corvus.store.moving import MoveSummary
+from corvus.store.operations.lease_standing import LeaseStanding, LeaseState, SliceStanding
 from corvus.store.operations.overview import StoreOverview, StoreWarning
 from corvus.store.operations.server import HostSeen, ServerStanding
 from corvus.store.replicas import ReplicaStanding
@@ -44,6 +48,24 @@ SERVER = Shape[ServerStanding](
     member("round_trip_seconds", {**_SECONDS, "description": "How long one question took."}),
     listing("hosts", HOST, "Those seen within the last minute, the latest first."),
 )
+SLICE = Shape[SliceStanding](
+    text("budget", "Its name."),
+    optional_text("part", "Of a budget with `per`; else null.", lambda one: one.part or None),
+    word("measure", Measure, "What it counts."),
+    text(
+        "held",
+        "What the host has and has not reported. Exact, in the unit of `measure`.",
+        lambda one: amount_exact(one.held, one.measure),
+    ),
+)
+LEASE = Shape[LeaseStanding](
+    text("host", "Its name."),
+    text("id", "Of its own store."),
+    word("state", LeaseState, "Whether it renews them, is silent, presumed dead, or has left."),
+    instant("seen_at", "When it was heard of last, by the clock of the store."),
+    instant("until", "Until when it may use its slices."),
+    listing("slices", SLICE, "What counts as held for it."),
+)
 REPLICA = Shape[ReplicaStanding](
     text("id", "Which; its file has it."),
     text("host", "Host and path of the file."),
@@ -66,6 +88,7 @@ def _state(seen: StoreOverview) -> str:
 
 SHARED = Shape[StoreOverview](
     optional_nested("server", SERVER),
+    listing("leases", LEASE, "The hosts that have slices of its budgets, and those that had."),
     listing("replicas", REPLICA, "The ledgers that are fed from it, where hosts share it."),
     listing("warnings", WARNING, "What is not wrong yet, but will hurt."),
 )
@@ -101,6 +124,21 @@ MOVED = Shape[MoveSummary](
     flag("resumed", "Whether only the end of an earlier move was missing.", "is_resumed"),
     title="What a move of a store has done",
 )
+
+
+RECLAIMED = Shape[LeaseStanding](
+    text("host", "Its name."),
+    text("id", "Of its own store."),
+    word("state", LeaseState, "What it was before; only of a silent one something is presumed."),
+    instant("seen_at", "When it was heard of last, by the clock of the store."),
+    listing("slices", SLICE, "What is presumed to be spent, and stays held."),
+    title="What a host had that was reclaimed",
+)
+
+
+def ledger_reclaim_document() -> Schema:
+    """Return the schema of ``corvus ledger reclaim --format json``."""
+    return document("ledger-reclaim", RECLAIMED.schema)
 
 
 def store_status_document() -> Schema:

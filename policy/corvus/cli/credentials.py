@@ -102,7 +102,7 @@ def store_passwords(url: str, environment: Mapping[str, str]) -> dict[str, str |
         By name, what a command may have of the variable: a setting of corvus, which then leads to
         the same store, without the password; of any other, ``None``, nothing.
     """
-    from corvus.store.postgres.address import PostgresAddress
+    from corvus.base.postgres_address import PostgresAddress
 
     given = PostgresAddress.of(url).password
     password = environment.get(STORE_PASSWORD) if given is None else given

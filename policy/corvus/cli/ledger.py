@@ -16,6 +16,7 @@ from corvus.cli.options import Config, LedgerPath, Sets, opened
 from corvus.cli.output import TextOrBody, counting, emit
 from corvus.cli.stores.backups import backup, restore
 from corvus.cli.stores.differences import difference_words
+from corvus.cli.stores.reclaim import reclaim
 from corvus.diagnostics.plain import escape
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ def _archive_words(body: dict[str, Any], *, is_move: bool) -> Iterator[str]:
 
 app.command("backup")(backup)
 app.command("restore")(restore)
+app.command("reclaim")(reclaim)
 
 
 @app.command("merge")

@@ -28,6 +28,7 @@ NAMES = (
     "audit-event",
     "budget-exceeded",
     "diagnostics",
+    "ledger-reclaim",
     "price",
     "store-move",
     "store-status",

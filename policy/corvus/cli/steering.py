@@ -5,6 +5,7 @@ Who does it is the local user, whatever the command line says (OVR-5).
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from corvus.answers.amounts import amount_exact, amount_words, part_words
+from corvus.answers.steering import heard_elsewhere
 from corvus.base.errors import PolicyError, SteeringRefused
 from corvus.base.money import usd_text
 from corvus.cli.options import (
@@ -84,6 +86,7 @@ def override(
         if not yes and sys.stdin.isatty():
             _ask_before_replacing(governor, request)
         granted = _granted(runtime, governor, request)
+        elsewhere = governor.renewal_seconds
     body = {
         "budget_override": "applied",
         "scope": "next_request",
@@ -91,8 +94,10 @@ def override(
         "session_id": granted.session_id,
         "expires_at": granted.expires_at.isoformat(),
         **({"project": granted.project} if granted.project else {}),
+        **heard_elsewhere(elsewhere),
     }
-    emit(output, lambda: body, lambda: print(escape(_granted_text(granted))))
+    words = _granted_text(granted) + _elsewhere_words(elsewhere)
+    emit(output, lambda: body, lambda: print(escape(words)))
 
 
 def budget_names(context: typer.Context, incomplete: str) -> list[str]:
@@ -152,6 +157,7 @@ def reset(
         if not yes:
             _ask_before_reset(governor, request)
         result = governor.reset(request)
+        elsewhere = governor.renewal_seconds
     event = result.audit_event
     body = {
         "scope": result.scope,
@@ -166,8 +172,14 @@ def reset(
         "measure": result.removed.measure.value,
         "removed": amount_exact(result.removed.amount, result.removed.measure),
         **({"part": result.removed.part} if result.removed.part else {}),
+        **heard_elsewhere(elsewhere),
     }
-    emit(output, lambda: body, lambda: print(escape(_reset_text(result))))
+    words = _reset_text(result) + _elsewhere_words(elsewhere)
+    emit(output, lambda: body, lambda: print(escape(words)))
+
+
+def _elsewhere_words(seconds: float | None) -> str:
+    return "" if seconds is None else f"; other hosts: within {math.ceil(seconds)} s"
 
 
 def _refuse_lonely(project: str | None, session: str | None) -> None:

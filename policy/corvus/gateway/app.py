@@ -38,7 +38,6 @@ from corvus.gateway.telemetry.routes import is_telemetry
 from corvus.governor.upkeep import keeping_up
 from corvus.observability.sinks import Telemetry
 from corvus.runtime import Runtime
-from corvus.store.place import open_store
 from corvus.version import __version__
 
 if TYPE_CHECKING:
@@ -100,15 +99,15 @@ def make_app(
         StoreError: The store cannot be opened.
         LedgerError: Budgets must be counted again, and the ledger cannot be read.
     """
-    store = open_store(runtime.bookkeeping.place, runtime.clock)
+    stores = runtime.open_stores()
     try:
-        service = Service(runtime, store, file=file, telemetry=telemetry)
+        service = Service(runtime, stores, file=file, telemetry=telemetry)
         proxy = Proxy(lambda: service.governor, runtime.gateway)
         proxy.on_overhead = service.metrics.time_overhead
-        tokens = Tokens(store)
+        tokens = Tokens(stores.shared, goes_on=stores.goes_on)
         sign_in = SignInApp(tokens, runtime.gateway.sign_in, os.environ)
     except BaseException:
-        store.close()
+        stores.close()
         raise
     app = _api(service, proxy, sign_in)
     shown = pages(service, tokens) if pages is not None else None

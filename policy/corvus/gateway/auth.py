@@ -5,7 +5,8 @@ revoked token is refused after a second at most: for so long the tokens are reme
 proxied call does not wait for the store twice. A token that is not among them may have been made
 since, so it is refused only after the store was read again. Such reads are shared by all who wait
 and have a least distance, so that unknown tokens do not keep the store busy. Everybody is refused
-when the store cannot answer.
+when the store cannot answer, unless this host goes on without it for a while, as its leases allow
+(STO-3): then the tokens that it knew are good for so long.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from corvus.base.errors import StoreError
 from corvus.governor.signin.grants import access_tokens
 from corvus.model.token import Token, TokenScope, digest_of, find_token
 from corvus.store.store import Store
@@ -24,6 +26,8 @@ from corvus.store.unit import Unit
 REMEMBERED_SECONDS = 1.0
 REREAD_SECONDS = 0.05
 """Least time from the start of one read of the tokens to the start of the next."""
+_AWAY_SECONDS = 5.0
+"""How long a host that goes on without the store does not ask it again for tokens."""
 
 
 @dataclass(slots=True)
@@ -32,10 +36,12 @@ class Tokens:
 
     Attributes:
         monotonic: Seconds that only grow, for how long tokens were remembered.
+        goes_on: Returns whether this host admits calls also while the store is away; it may wait.
     """
 
     store: Store
     monotonic: Callable[[], float] = time.monotonic
+    goes_on: Callable[[], bool] = lambda: False
     _known: list[Token] = field(default_factory=list[Token])
     _access: dict[str, Token] = field(default_factory=dict[str, Token])
     _read_at: float = float("-inf")
@@ -105,8 +111,14 @@ class Tokens:
         await asyncio.sleep(self._began_at + REREAD_SECONDS - self.monotonic())
         self._reading, self._next = self._next, None  # who comes now waits for the read after this
         self._began_at = began = self.monotonic()
-        self._known, self._access = await self.store.run_async(_tokens)
-        self._read_at = began
+        try:
+            self._known, self._access = await self.store.run_async(_tokens)
+        except StoreError:
+            if self._read_at == float("-inf") or not await asyncio.to_thread(self.goes_on):
+                raise
+            self._read_at = self.monotonic() + _AWAY_SECONDS - REMEMBERED_SECONDS
+        else:
+            self._read_at = began
 
 
 def _take_note(ended: asyncio.Task[None]) -> None:

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from corvus.base.errors import EditRefused, LedgerError, PolicyError
+from corvus.base.errors import EditRefused, LedgerError, PolicyError, StoreError
 from corvus.base.files import hold_file
 from corvus.config.edit.change import set_keys
 from corvus.config.toml.values import Route, shown
@@ -29,6 +29,7 @@ from corvus.observability.redact import Redactor
 from corvus.observability.sinks import Telemetry
 from corvus.runtime import Runtime
 from corvus.store.store import Store
+from corvus.stores import Stores
 
 if TYPE_CHECKING:
     from corvus.events import Event
@@ -60,7 +61,7 @@ class Service:
 
     Args:
         runtime: The config in force at the start.
-        store: The open store; closed by whoever opened it.
+        stores: Those in which calls are held, open; closed with this.
         file: Where a change is written to; ``None`` makes the config unchangeable.
         telemetry: Sinks next to the metrics; closed by whoever opened them.
     """
@@ -68,12 +69,14 @@ class Service:
     def __init__(
         self,
         runtime: Runtime,
-        store: Store,
+        stores: Stores,
         *,
         file: ConfigFile | None = None,
         telemetry: Telemetry | None = None,
     ) -> None:
-        self.store = store
+        self.stores = stores
+        if stores.has_leases:
+            runtime = replace(runtime, before_reading=stores.report)
         self._redactor = telemetry.redactor if telemetry else Redactor(runtime.books)
         self.metrics = Metrics(self._redactor)
         self._notifier = self._notifier_of(runtime)
@@ -90,6 +93,11 @@ class Service:
         self._config_lock = threading.Lock()
         self._in_force = runtime, self._governor_of(runtime)
         self.governor.note_limits(runtime.governing, "corvus")
+
+    @property
+    def store(self) -> Store:
+        """The store that holds the calls of this gateway."""
+        return self.stores.own
 
     @property
     def runtime(self) -> Runtime:
@@ -175,18 +183,28 @@ class Service:
     def _put_in_force(self, read: Runtime, actor: str) -> Runtime:
         """Judge by another config from now on; the ledger stays that of the open store."""
         old = self.runtime
-        runtime = replace(read, ledger_path=old.ledger_path, store_url=old.store_url)
+        runtime = replace(
+            read,
+            ledger_path=old.ledger_path,
+            store_url=old.store_url,
+            lease_seconds=old.lease_seconds,
+            before_reading=old.before_reading,
+        )
         governor = self._governor_of(runtime)
-        if runtime.notify != old.notify:
-            self._replace_notifier(runtime)
-        governor.note_limits(runtime.governing, actor)
-        self.store.backend.policy = runtime.policy.content_hash
+        try:
+            if runtime.notify != old.notify:
+                self._replace_notifier(runtime)
+            governor.note_limits(runtime.governing, actor)
+        except BaseException:
+            self.stores.follow(self.governor)
+            raise
+        self.stores.shared.backend.policy = runtime.policy.content_hash
         self._in_force = runtime, governor
         self._redactor.use(runtime.books)
         self.config_is_broken = False
         listens = replace(old.gateway, metrics=read.gateway.metrics)
-        kept = old.ledger_path, old.store_url, listens
-        if (read.ledger_path, read.store_url, read.gateway) != kept:
+        kept = old.ledger_path, old.store_url, old.lease_seconds, listens
+        if (read.ledger_path, read.store_url, read.lease_seconds, read.gateway) != kept:
             _log.warning("changes of ledger, gateway and upstreams take effect at a restart")
         return runtime
 
@@ -250,8 +268,11 @@ class Service:
         self.drain_fault = None
         with self._ledger_lock:
             try:
-                self.runtime.bookkeeping.drain(self.store, learns=self._learns())
+                self.stores.report()
+                self.runtime.bookkeeping.drain(self.stores.shared, learns=self._learns())
             except PolicyError as fault:
+                if isinstance(fault, StoreError) and self.stores.goes_on():
+                    return  # it is drained once the store is back
                 self.drain_fault = fault
 
     def _learns(self) -> bool:
@@ -269,11 +290,12 @@ class Service:
         self._notifier.close()
         with suppress(PolicyError):
             self.drain()
-        self.store.close()
+        self.stores.close()
 
     def _notifier_of(self, runtime: Runtime) -> Notifier:
+        stores = [self.stores.own, *([self.stores.shared] if self.stores.has_leases else [])]
         return Notifier(
-            self.store, runtime.notify, self._redactor, on_result=self.metrics.count_notification
+            stores, runtime.notify, self._redactor, on_result=self.metrics.count_notification
         )
 
     def _replace_notifier(self, runtime: Runtime) -> None:
@@ -289,11 +311,10 @@ class Service:
         self._notifier(event)
 
     def _governor_of(self, runtime: Runtime) -> Governor:
-        return Governor(
+        return self.stores.governor(
             runtime.policy,
-            self.store,
             books=runtime.books,
             listeners=self._listeners,
-            history=runtime.bookkeeping.history(self.store),
+            history=runtime.bookkeeping.history(self.stores.shared),
             notify=runtime.notify,
         )

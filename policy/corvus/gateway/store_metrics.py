@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import accumulate
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -15,6 +15,9 @@ from prometheus_client.core import (
     HistogramMetricFamily,
 )
 
+from corvus.governor.leases.host import HostLeases, Result
+from corvus.model.budget import Measure
+from corvus.store.operations.lease_standing import LeaseState
 from corvus.store.operations.overview import StoreOverview
 from corvus.store.tally import BOUNDS_SECONDS, Durations, StoreTally
 
@@ -27,14 +30,21 @@ class StoreMetrics:
     Args:
         tally: How the transactions of this process went.
         seen: How the store is; ``None`` where it cannot be looked at.
+        leases: The slices of this host, where it has any.
         is_up: Whether it admits calls.
     """
 
     def __init__(
-        self, tally: StoreTally, seen: StoreOverview | None = None, *, is_up: bool = False
+        self,
+        tally: StoreTally,
+        seen: StoreOverview | None = None,
+        leases: HostLeases | None = None,
+        *,
+        is_up: bool = False,
     ) -> None:
         self._tally = tally
         self._seen = seen
+        self._leases = leases
         self._is_up = is_up
 
     def collect(self) -> Iterator[Family]:
@@ -59,6 +69,9 @@ class StoreMetrics:
         seen = self._seen
         if self._is_up and seen is not None and seen.is_usable and seen.server is not None:
             yield from _shared(seen)
+            yield from _leased(seen)
+        if self._leases is not None:
+            yield from _own(self._leases)
 
 
 def _shared(seen: StoreOverview) -> Iterator[GaugeMetricFamily]:
@@ -90,6 +103,40 @@ def _shared(seen: StoreOverview) -> Iterator[GaugeMetricFamily]:
         ),
     ):
         yield GaugeMetricFamily(f"corvus_{name}", about, value=value)
+
+
+def _leased(seen: StoreOverview) -> Iterator[GaugeMetricFamily]:
+    hosts = GaugeMetricFamily(
+        "corvus_lease_hosts", "Hosts that have slices of budgets, by state.", labels=["state"]
+    )
+    for state in LeaseState:
+        if state is not LeaseState.LEFT:
+            hosts.add_metric([state], sum(one.state is state for one in seen.leases))
+    yield hosts
+    held: dict[tuple[str, str], float] = {}
+    for host in seen.leases:
+        for one in host.slices:
+            key = one.budget, one.measure.value
+            amount = one.held / 1e9 if one.measure is Measure.USD else one.held
+            held[key] = held.get(key, 0) + amount
+    about = "What hosts have of budgets and have not reported: USD, tokens or calls."
+    family = GaugeMetricFamily("corvus_lease_held", about, labels=["budget", "measure"])
+    for labels, amount in held.items():
+        family.add_metric(labels, amount)
+    yield family
+
+
+def _own(leases: HostLeases) -> Iterator[Family]:
+    yield GaugeMetricFamily(
+        "corvus_lease_seconds_left",
+        "How long this host may go on within its slices; 0 once it has to renew them.",
+        value=leases.seconds_left(),
+    )
+    about = "Questions of this process for slices, by what came of them."
+    asked = CounterMetricFamily("corvus_lease_requests", about, labels=["result"])
+    for result in get_args(Result):
+        asked.add_metric([result], leases.asked[result])
+    yield asked
 
 
 def _histogram(name: str, about: str, durations: Durations) -> HistogramMetricFamily:

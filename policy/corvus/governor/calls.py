@@ -14,10 +14,19 @@ from corvus.base.errors import ReservationError
 from corvus.base.money import nano_usd
 from corvus.governor import admission, settlement
 from corvus.governor.cost.recorded import settlement_of
-from corvus.governor.engine import Constant, Engine, Operation, Retry, Transaction, WithEvents
+from corvus.governor.engine import (
+    Constant,
+    Engine,
+    Operation,
+    Prepared,
+    Retry,
+    Transaction,
+    WithEvents,
+)
 from corvus.governor.ladder.offers import DescribedOffers
 from corvus.governor.ladder.rungs import Attempt
 from corvus.governor.ladder.tries import Tries
+from corvus.governor.leases.slices import QuestionedSlices, SliceNeeded
 from corvus.governor.options import CallOptions, CallReport, refuse_unknown
 from corvus.governor.pricing import (
     UNKNOWN_PROVIDER,
@@ -154,13 +163,46 @@ def evaluate(engine: Engine, request: Request, offers: Offers | None = None) -> 
     if not engine.policy.enabled:
         return Constant(_ungoverned(engine, request))
     offers = offers or _offers(engine, request)
+    if engine.shared is None:
+        return _evaluation(engine, request, offers)
+    return Prepared(
+        lambda: _by_slices(engine, request, offers),
+        lambda found: Constant(found) if found else _evaluation(engine.steering, request, offers),
+        engine.steering,
+    )
 
+
+def _evaluation(engine: Engine, request: Request, offers: Offers) -> Transaction[Decision]:
     def step(unit: Unit) -> WithEvents[Decision]:
         events = settlement.upkeep(unit, engine.in_force)
         attempt = Attempt(request, offers, request.rungs)
         return admission.evaluate(unit, engine.rules, engine.register, attempt), events
 
     return Transaction(step, finish=_explain(engine))
+
+
+def _by_slices(engine: Engine, request: Request, offers: Offers) -> Decision | None:
+    """Return what a host decides by itself; ``None`` where it would ask the shared store first.
+
+    What it has recorded is reported then, for an answer from there.
+    """
+    shared = engine.shared
+    assert shared is not None, "a host without slices decides everything"
+    rules = replace(engine.rules, slices=QuestionedSlices(shared.slices))
+
+    def step(unit: Unit) -> WithEvents[Decision | None]:
+        events = settlement.upkeep(unit, engine.in_force)
+        attempt = Attempt(request, offers, request.rungs)
+        try:
+            return admission.evaluate(unit, rules, engine.register, attempt), events
+        except SliceNeeded:
+            return None, events
+
+    found = engine.run(Transaction(step))
+    if found is None:
+        shared.report()
+        return None
+    return _explain(engine)(found)
 
 
 def reserve(

@@ -23,11 +23,12 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, Ty
 from corvus.base.errors import SettlementPending, StoreError, StoreUnavailable
 from corvus.base.ids import new_id
 from corvus.base.time import microseconds
-from corvus.events import Event
+from corvus.events import Event, LimitPassed, ThresholdReached
 from corvus.governor import audit_chain as audit
 from corvus.governor import settlement
 from corvus.governor.admission import Pause
 from corvus.governor.ladder.tries import Tries
+from corvus.governor.leases.budgets import spans_hosts
 from corvus.governor.leases.slices import SliceNeeded
 from corvus.governor.notices import Notices
 from corvus.governor.recount import Difference, History, no_history, recall, recount
@@ -112,12 +113,37 @@ class Retry:
     finish: Callable[[Decision], Decision]
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared(Generic[T]):
+    """An operation that needs an answer of the store which hosts share, before it begins.
+
+    Attributes:
+        prepare: Gets the answer; keeps no event loop waiting.
+        then: Returns the operation, given the answer.
+        engine: Runs it; by default the one that was asked.
+    """
+
+    prepare: Callable[[], Any]
+    then: Callable[[Any], Operation[T]]
+    engine: Engine | None = None
+
+
 class SharedBudgets(Protocol):
     """Budgets that the store shares with those of other hosts (STO-3)."""
 
     @property
     def slices(self) -> SharedSums:
         """What this host may use of them."""
+        ...
+
+    @property
+    def engine(self) -> Engine:
+        """Runs operations in the shared store, under the policy of this host."""
+        ...
+
+    @property
+    def renewal_seconds(self) -> float:
+        """Within what time every host hears of a change in the shared store, seconds."""
         ...
 
     def answer(self, fault: SliceNeeded) -> None:
@@ -128,8 +154,25 @@ class SharedBudgets(Protocol):
         """
         ...
 
+    def report(self) -> None:
+        """Have the shared store know of all that was recorded here so far.
 
-Operation: TypeAlias = Transaction[T] | Constant[T] | Retry
+        Raises:
+            StoreError: A store cannot answer.
+        """
+        ...
+
+    def require_home(self, session_id: str, project: str | None) -> None:
+        """Check that no other host counts a session.
+
+        Raises:
+            SteeringRefused: Another one does.
+            StoreError: The shared store cannot answer.
+        """
+        ...
+
+
+Operation: TypeAlias = Transaction[T] | Constant[T] | Retry | Prepared[T]
 
 
 class _Replaced(StoreError):
@@ -197,6 +240,16 @@ class Engine:
         self._take_in()
 
     @property
+    def shared(self) -> SharedBudgets | None:
+        """Of a store that has only slices of its budgets; ``None`` has the whole of each."""
+        return self._shared
+
+    @property
+    def steering(self) -> Engine:
+        """Runs what concerns all hosts: in the store that they share, where they share one."""
+        return self if self._shared is None else self._shared.engine
+
+    @property
     def in_force(self) -> InForce:
         """What settlements are judged by."""
         return InForce(self.rules, self.register)
@@ -223,6 +276,9 @@ class Engine:
         """
         if isinstance(operation, Constant):
             return operation.value
+        if isinstance(operation, Prepared):
+            answer = operation.prepare()
+            return (operation.engine or self).run(operation.then(answer))
         if isinstance(operation, Retry):
             return cast("T", self._decide(operation))
         step, undo, late = self._checked(operation), _undo(operation), self._late(operation)
@@ -240,6 +296,11 @@ class Engine:
         """Do what ``run`` does, without keeping the event loop waiting."""
         if isinstance(operation, Constant):
             return operation.value
+        if isinstance(operation, Prepared):
+            from asyncio import to_thread
+
+            answer = await to_thread(operation.prepare)
+            return await (operation.engine or self).arun(operation.then(answer))
         if isinstance(operation, Retry):
             return cast("T", await self._adecide(operation))
         step, undo, late = self._checked(operation), _undo(operation), self._late(operation)
@@ -333,6 +394,11 @@ class Engine:
         """
         if not self.policy.enabled:
             return
+        self._keep_up_here()
+        if self._shared is not None:
+            self.steering.keep_up()
+
+    def _keep_up_here(self) -> None:
         path = self.store.backend.unsettled_path
         if path is not None and is_waiting(path):
             self._take_in()
@@ -433,7 +499,18 @@ class Engine:
         return checked
 
     def _keep_notices(self, unit: Unit, events: Sequence[Event]) -> None:
-        """Keep what of the events of a step is to be sent, in its own transaction."""
+        """Keep what of the events of a step is to be sent, in its own transaction.
+
+        What sums of several hosts come to, the shared store says for all of them.
+        """
+        if self._shared is not None:
+            names = {each.name for each in self.rules.budgets.values() if spans_hosts(each)}
+            events = [
+                event
+                for event in events
+                if not isinstance(event, ThresholdReached | LimitPassed)
+                or event.threshold.budget not in names
+            ]
         self._notices.keep(unit, events)
 
     def _late(self, operation: Transaction[T]) -> WhenLate | None:

@@ -29,6 +29,7 @@ from corvus.governor.engine import (
     blocking,
 )
 from corvus.governor.ladder import approvals
+from corvus.governor.leases.routing import steered, where_counted
 from corvus.governor.options import CallOptions, CallReport
 from corvus.governor.part_status import with_parts
 from corvus.governor.recount import Difference, History, no_history
@@ -124,6 +125,20 @@ class Governor:
     def session_id(self) -> str:
         """Session of the calls that name none; made when it is first needed (SES-1)."""
         return self.engine.session_id
+
+    @property
+    def renewal_seconds(self) -> float | None:
+        """Within what time other hosts hear of a reset or an override, seconds.
+
+        ``None`` where all see one store, and hear of it at once.
+        """
+        shared = self.engine.shared
+        return None if shared is None else shared.renewal_seconds
+
+    @property
+    def recorded_in(self) -> Store:
+        """The store whose events feed the ledgers: the one that hosts share, where they do."""
+        return self.engine.steering.store
 
     @property
     def heartbeat(self) -> Heartbeat:
@@ -458,7 +473,7 @@ class Governor:
             approved: Whether a person has approved it.
         """
         step = actions.step(self.policy, action, principal, approved=approved)
-        return Transaction(lambda unit: (step(unit), []))
+        return steered(self.engine, Transaction(lambda unit: (step(unit), [])))
 
     aact = awaitable(act)
 
@@ -478,7 +493,7 @@ class Governor:
             project: Of the session. ``None`` means the session's own where only one project has a
                 session of that id, else no project.
         """
-        return session.report(self.engine, Subject(session_id, mission_id, project))
+        return session.report_of_all(self.engine, Subject(session_id, mission_id, project))
 
     astatus = awaitable(status)
 
@@ -490,7 +505,7 @@ class Governor:
             SteeringRefused: There is no such budget, it has no parts, or its session or mission is
                 not named.
         """
-        return session.parts(self.engine, query)
+        return session.parts_of_all(self.engine, query)
 
     aparts = awaitable(parts)
 
@@ -520,12 +535,12 @@ class Governor:
         """
         overrides.require_allowed(self.policy)
         clean = replace(request, reason=_clean(request.reason))
-        subject = Subject(clean.session_id, None, clean.project)
+        subject, engine = Subject(clean.session_id, None, clean.project), self.engine.steering
 
         def step(unit: Unit) -> WithEvents[Override]:
-            events = settlement.upkeep(unit, self.engine.in_force)
-            rules = self.engine.rules
-            report = report_status(unit, rules, self.engine.register, subject)
+            events = settlement.upkeep(unit, engine.in_force)
+            rules = engine.rules
+            report = report_status(unit, rules, engine.register, subject)
             report = with_parts(report, rules, unit.rows)
             statuses = report.decision.statuses
             blocking = [
@@ -537,7 +552,7 @@ class Governor:
             granted, more = overrides.grant(unit, self.policy, clean, before)
             return granted, events + more
 
-        return Transaction(step)
+        return steered(self.engine, Transaction(step))
 
     aoverride = awaitable(override)
 
@@ -552,12 +567,15 @@ class Governor:
         overrides.require_enabled(self.policy)
         clean = replace(request, reason=_clean(request.reason))
 
-        def step(unit: Unit) -> WithEvents[ResetResult]:
-            events = settlement.upkeep(unit, self.engine.in_force)
-            result, more = resets.reset(unit, self.engine.rules, self.engine.register, clean)
-            return result, events + more
+        def reset(engine: Engine) -> Operation[ResetResult]:
+            def step(unit: Unit) -> WithEvents[ResetResult]:
+                events = settlement.upkeep(unit, engine.in_force)
+                result, more = resets.reset(unit, engine.rules, engine.register, clean)
+                return result, events + more
 
-        return Transaction(step)
+            return Transaction(step)
+
+        return where_counted(self.engine, clean, reset)
 
     areset = awaitable(reset)
 
@@ -570,11 +588,14 @@ class Governor:
         """
         overrides.require_enabled(self.policy)
 
-        def step(unit: Unit) -> WithEvents[ResetPreview]:
-            events = settlement.upkeep(unit, self.engine.in_force)
-            return resets.preview(unit, self.engine.rules, self.engine.register, request), events
+        def preview(engine: Engine) -> Operation[ResetPreview]:
+            def step(unit: Unit) -> WithEvents[ResetPreview]:
+                events = settlement.upkeep(unit, engine.in_force)
+                return resets.preview(unit, engine.rules, engine.register, request), events
 
-        return Transaction(step)
+            return Transaction(step)
+
+        return where_counted(self.engine, request, preview)
 
     aresettable = awaitable(resettable)
 
@@ -586,7 +607,7 @@ class Governor:
             origin: Where the policy came from; each origin is compared with itself.
             actor: Who puts the policy in force.
         """
-        return self.engine.note_limits(origin, actor)
+        return steered(self.engine, self.engine.steering.note_limits(origin, actor))
 
     anote_limits = awaitable(note_limits)
 
@@ -720,6 +741,17 @@ class Governor:
             StoreError: The store cannot be read or written.
         """
         self.engine.keep_up()
+
+    def report(self) -> None:
+        """Have the store that hosts share know of all that was recorded here so far (STO-3).
+
+        Without leases it knows already.
+
+        Raises:
+            StoreError: A store cannot answer; it is reported later.
+        """
+        if self.engine.shared is not None:
+            self.engine.shared.report()
 
     def recount(self, *, write: bool) -> list[Difference]:
         """Count all balances of the store again (STO-2), and mend them if ``write`` is set.

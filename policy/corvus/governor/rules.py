@@ -275,6 +275,10 @@ class SharedSums(Protocol):
         """Return what stands against each budget, where the host may admit a call by itself."""
         ...
 
+    def seek_override(self, request: Request) -> None:
+        """Have the shared store asked for an override of a call, unless it just was."""
+        ...
+
     def shared(self, unit: Unit, rules: Rules, standing: Standing) -> Sequence[Balance]:
         """Return what stands against each budget, with what others had when last heard of."""
         ...

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 from types import TracebackType
 from typing import NamedTuple, Self, TypeAlias, Unpack
 
-from corvus.base.errors import SteeringRefused
+from corvus.base.errors import SteeringRefused, StoreError
 from corvus.base.money import NanoUSD, nano_usd
 from corvus.governor import calls, scopes, settlement
 from corvus.governor.call import Call, leaving
-from corvus.governor.engine import Engine, Operation, Transaction, WithEvents, awaitable, blocking
+from corvus.governor.engine import (
+    Engine,
+    Operation,
+    Prepared,
+    Transaction,
+    WithEvents,
+    awaitable,
+    blocking,
+)
+from corvus.governor.leases.budgets import spans_hosts
+from corvus.governor.leases.routing import steered
+from corvus.governor.leases.standing import merged
 from corvus.governor.options import CallOptions
 from corvus.governor.part_status import parts_page, with_parts
 from corvus.governor.resets import Subject, find_budget
@@ -78,7 +90,7 @@ def find_mission(key: MissionKey) -> Operation[MissionRecord]:
     return Transaction(lambda unit: (scopes.find_mission(unit, *key), []))
 
 
-def report(engine: Engine, subject: Subject) -> Operation[StatusReport]:
+def report(engine: Engine, subject: Subject) -> Transaction[StatusReport]:
     """Say where every budget stands now, by the rule that enforces (EVA-12)."""
 
     def look(report: StatusReport) -> StatusReport:
@@ -91,6 +103,46 @@ def report(engine: Engine, subject: Subject) -> Operation[StatusReport]:
         return report_status(unit, engine.rules, engine.register, subject), events
 
     return Transaction(step, look=look)
+
+
+def report_of_all(engine: Engine, subject: Subject) -> Operation[StatusReport]:
+    """Say where every budget stands, those that span hosts as the store says that they share.
+
+    While that store is away, they are as this host last heard of them.
+    """
+    shared = engine.shared
+    if shared is None:
+        return report(engine, subject)
+
+    def ask() -> StatusReport | None:
+        try:
+            shared.report()
+            return engine.steering.run(report(engine.steering, subject))
+        except StoreError:
+            return None
+
+    def own(seen: StatusReport | None) -> Operation[StatusReport]:
+        mine = report(engine, subject)
+        if seen is None:
+            return mine
+        complete = mine.look
+        assert complete is not None, "a report is completed by a look"
+
+        def look(incomplete: StatusReport) -> StatusReport:
+            return merged(complete(incomplete), seen, engine.rules)
+
+        return replace(mine, look=look)
+
+    return Prepared(ask, own)
+
+
+def parts_of_all(engine: Engine, query: PartsQuery) -> Operation[PartsPage]:
+    """Return a page of the parts of a budget, from the store where its calls are counted."""
+    shared = engine.shared
+    is_own = shared is None or not any(
+        each.name == query.budget and spans_hosts(each) for each in engine.rules.budgets.values()
+    )
+    return parts(engine, query) if is_own else steered(engine, parts(engine.steering, query))
 
 
 def parts(engine: Engine, query: PartsQuery) -> Operation[PartsPage]:
@@ -183,7 +235,7 @@ class Session:
     @blocking
     def status(self) -> Operation[StatusReport]:
         """Say where every budget stands for this session."""
-        return report(self.engine, Subject(self.id, None, self.project))
+        return report_of_all(self.engine, Subject(self.id, None, self.project))
 
     def close(self) -> SessionRecord:
         """Close the session and return its record, with its outcome (SES-2).

@@ -16,6 +16,7 @@ from corvus.governor.rules import (
     MISSION,
     Register,
     Rules,
+    Standing,
     balance_of,
     budgets_to_register,
     own_limit,
@@ -65,7 +66,10 @@ def report_status(unit: Unit, rules: Rules, register: Register, subject: Subject
             refused[budget.name] = stored.refusals
         window = window_of(budget, unit.now, key.window_start_us)
         is_open = budget.period is not Period.WINDOW or has_call(stored)
-        balances.append(balance_of(budget, stored, window if is_open else None))
+        balance = balance_of(budget, stored, window if is_open else None)
+        if rules.slices is not None and not budget.per:
+            (balance,) = rules.slices.shared(unit, rules, Standing((), [stored], [balance]))
+        balances.append(balance)
     session = unit.session(session_id, project) if session_id else None
     statuses = judge(with_shares(unit, rules, balances, mission, session), NO_CALL)
     decision = Decision(

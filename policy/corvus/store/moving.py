@@ -23,7 +23,17 @@ from corvus.base.ids import new_id
 from corvus.base.time import Clock, SystemClock, instant_at, microseconds
 from corvus.store.api import Backend, Changes, Collided, Rows, StoreState
 from corvus.store.codec import Kind, Query, encoded, values_of
-from corvus.store.kinds import BUDGET, KINDS, OUTBOX, STATE, SUM_HELD, THE_STATE
+from corvus.store.kinds import (
+    BUDGET,
+    KINDS,
+    LEASE_HOSTS,
+    LEASES,
+    OUTBOX,
+    STATE,
+    SUM_HELD,
+    THE_STATE,
+)
+from corvus.store.lease import THE_STORE
 from corvus.store.moved import MoveMark, MovePhase, mark_of
 from corvus.store.place import StorePlace
 from corvus.store.spill import waiting
@@ -98,6 +108,7 @@ def move_store(
         if (gone := mark_of(state.moved, source.name)) is not None:
             return _finish(gone, state, source, target)
         _refuse_unsettled(source)
+        _refuse_leased(leaving, state, source.name)
         mark = MoveMark(MovePhase.ARRIVING, source.full_name, new_id(at_us), at_us)
         with _opened(target) as arriving:
             copy = _Copy(leaving, arriving, replace(state, moved=mark.text), page, on_progress)
@@ -344,6 +355,23 @@ def _refuse_unsettled(source: StorePlace) -> None:
         raise StoreMoveRefused(
             f"settlements wait in {files[0]} to be taken in; run `corvus cost summary` once, and "
             "move then"
+        )
+
+
+def _refuse_leased(leaving: Rows, state: StoreState, name: str) -> None:
+    """Refuse a store of whose budgets hosts have slices: they would report to the old place."""
+    hosts = {host.id: host for host in leaving.find(LEASE_HOSTS) if host.id != THE_STORE}
+    if state.store_id in hosts:
+        raise StoreMoveRefused(
+            f"{name} is what this host has of a store that others share; move that one instead"
+        )
+    holding = {lease.key.host for lease in leaving.find(LEASES) if lease.outstanding}
+    if holding:
+        names = ", ".join(sorted(hosts[host].name for host in holding if host in hosts))
+        raise StoreMoveRefused(
+            f"hosts have slices of {name} and something to report: {names}; end every agent and "
+            "gateway there, and run `corvus cost summary` where one was killed, or "
+            "`corvus ledger reclaim` and `corvus cost reset` where the host is gone"
         )
 
 

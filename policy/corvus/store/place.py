@@ -55,6 +55,14 @@ class StorePlace(Protocol):
         """Where settlements wait that could not be written; ``None`` keeps none."""
         ...
 
+    @property
+    def lease_path(self) -> Path | None:
+        """Where this host's own store lies, should it have slices of this one (STO-3).
+
+        ``None`` where the store belongs to one host alone.
+        """
+        ...
+
     def backend(self, *, is_trusted: bool = False) -> Backend:
         """Open the store for a writer; it is made when missing.
 
@@ -107,7 +115,7 @@ def place_of(ledger_path: Path, url: str | None = None, *, policy_hash: str = ""
                 "hosts share is named in governance.ledger.url"
             )
         return place_at(Path(f"{ledger_path}.store"))
-    from corvus.store.postgres.address import AddressInvalid, PostgresAddress
+    from corvus.base.postgres_address import AddressInvalid, PostgresAddress
     from corvus.store.postgres.place import PostgresPlace
 
     try:

@@ -90,6 +90,11 @@ class SqlitePlace:
         real = Path(os.path.realpath(self._path))
         return real.with_name(f"{real.name}{UNSETTLED}")
 
+    @property
+    def lease_path(self) -> None:
+        """Where this host's own store lies, should it have slices: a file gives none."""
+        return
+
     def backend(self, *, is_trusted: bool = False) -> SqliteBackend:
         """Open the store for a writer; it is made when missing."""
         return SqliteBackend(self._path)

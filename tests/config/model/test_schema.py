@@ -45,6 +45,7 @@ BEYOND_SCHEMA = {
     "upstream-target": "what a key needs depends on others",
     "unusable-store-url": "parts of a URL are judged one by one",
     "readable-password": "it is a warning",
+    "leases-without-url": "the URL may come from a variable",
     "invalid-severity": "which codes there are, the schema does not list",
     "no-limit-set": "it is a warning",
     "extreme-threshold": "it is a warning",

@@ -29,10 +29,10 @@ from typing import Any
 from corvus.base.errors import OutcomeUnknown, SettlementPending, StoreUnavailable
 from corvus.base.ids import new_id
 from corvus.base.money import NanoUSD
+from corvus.base.postgres_address import PostgresAddress
 from corvus.base.time import SystemClock
 from corvus.governor.governor import Governor
 from corvus.model.reservation import Reservation
-from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.place import PostgresPlace
 from corvus.store.store import Store
 from tests.faults.governed import cents, policy_of

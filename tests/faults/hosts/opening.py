@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from corvus.base.postgres_address import PostgresAddress
 from corvus.governor.governor import Governor
 from corvus.model.policy import Policy
-from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.backend import PostgresBackend
 from corvus.store.store import Store
 from tests.delay_proxy import DelayProxy

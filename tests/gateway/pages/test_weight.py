@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -36,8 +37,8 @@ def test_the_overview_of_twenty_budgets_is_below_30_kb(tmp_path: Path, language:
         place.spend(1, model=f"a-model-with-a-long-name-{number}")
     runtime = place.runtime
     words = load_words(language)
-    with runtime.bookkeeping.store() as store:
-        service = Service(runtime, store)
+    with closing(runtime.open_stores()) as stores:
+        service = Service(runtime, stores)
         figures = Figures(words)
         ask = PageRequest(service, words, figures, "", {}, TokenScope.ADMIN, "ana")
         assert summary_of(service, 20).models.rows

@@ -13,9 +13,10 @@ from corvus.base.errors import StoreUnavailable
 from corvus.base.money import NanoUSD
 from corvus.base.time import Clock, microseconds
 from corvus.governor.engine import Engine
-from corvus.governor.leases.host import HostLeases, SharedClock, Terms, heard_clock
+from corvus.governor.leases.host import HostLeases
 from corvus.governor.leases.rows import hosts, sum_of
 from corvus.governor.leases.slices import Elapsed
+from corvus.governor.leases.terms import SharedClock, Terms, heard_clock
 from corvus.governor.recount import no_history, recount
 from corvus.model.budget import Budget, Measure
 from corvus.model.outbox import LedgerTable, OutboxEvent

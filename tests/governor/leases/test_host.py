@@ -16,8 +16,9 @@ from corvus.base.money import NanoUSD
 from corvus.base.period import Period
 from corvus.governor.leases import desk
 from corvus.governor.leases.dead import presume
-from corvus.governor.leases.host import HostLeases, Terms
+from corvus.governor.leases.host import HostLeases
 from corvus.governor.leases.rows import hosts as hosts_of
+from corvus.governor.leases.terms import Terms
 from corvus.model.budget import Budget, Measure, Rung
 from corvus.model.outbox import LedgerTable, Row
 from corvus.model.request import Request
@@ -449,3 +450,13 @@ def _audit(fleet: Fleet, kind: AuditKind) -> list[Row]:
 
 def _key_of(fleet: Fleet) -> str:
     return budget_key(fleet.policy.budgets[0])
+
+
+def test_a_question_about_a_call_takes_no_slice_no_session_and_no_override(fleet: Fleet) -> None:
+    host = fleet.host("a")
+    assert host.governor.evaluate(_request(900, "q")).allowed
+    assert not host.governor.evaluate(_request(1001, "q")).allowed
+    fleet.strict.override(OverrideRequest("ana", "r"))
+    assert not host.governor.evaluate(_request(1001, "q")).allowed
+    assert fleet.leases() == []
+    assert host.ask(1001).override_id is not None, "it is there for the call"

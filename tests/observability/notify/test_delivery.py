@@ -386,7 +386,7 @@ def test_the_threads_of_a_process_deliver_by_themselves_and_end(
     results: list[tuple[str, str]] = []
     try:
         notifier = Notifier(
-            store,
+            [store],
             [target],
             Redactor(PriceBooks(())),
             on_result=lambda name, result: results.append((name, result)),
@@ -415,7 +415,7 @@ def test_a_target_that_hangs_holds_up_neither_calls_nor_others(
 
     receiver.answer = answer
     store = open_store(place_at(tmp_path / "b.store"))
-    notifier = Notifier(store, [slow, quick], Redactor(PriceBooks(())))
+    notifier = Notifier([store], [slow, quick], Redactor(PriceBooks(())))
     try:
         on = Governor(
             governor(store, day=1000).policy, store, listeners=[notifier], notify=[slow, quick]

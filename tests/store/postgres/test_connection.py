@@ -13,11 +13,11 @@ import pytest
 
 from corvus.base import extras
 from corvus.base.errors import PostgresNotInstalled, StoreCorrupt, StoreError, StoreUnavailable
+from corvus.base.postgres_address import PostgresAddress
 from corvus.store import kinds
 from corvus.store.api import Collided
 from corvus.store.postgres import connection as connection_module
 from corvus.store.postgres import schema
-from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.connection import (
     BEGIN,
     connect,

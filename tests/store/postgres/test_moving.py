@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from corvus.base.errors import StoreMoved, StoreMoveRefused, StoreUnavailable
+from corvus.base.postgres_address import PostgresAddress
 from corvus.store.kinds import BUDGET, SECRET, RegisteredBudget, StoreSecret
 from corvus.store.place import open_store, place_at
-from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.place import PostgresPlace
 from tests.postgres import PostgresServer, drop_schema
 from tests.store.contract import HELD
@@ -108,7 +108,7 @@ OPEN_ELSEWHERE = """
 import sys, time
 from pathlib import Path
 from corvus.store.place import open_store
-from corvus.store.postgres.address import PostgresAddress
+from corvus.base.postgres_address import PostgresAddress
 from corvus.store.postgres.place import PostgresPlace
 store = open_store(PostgresPlace(PostgresAddress.of(sys.argv[1]), Path(sys.argv[2])))
 print("open", flush=True)

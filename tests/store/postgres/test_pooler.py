@@ -15,7 +15,7 @@ from tempfile import mkdtemp
 
 import pytest
 
-from corvus.store.postgres.address import PostgresAddress
+from corvus.base.postgres_address import PostgresAddress
 from corvus.store.postgres.backend import PostgresBackend
 from corvus.store.postgres.connection import examined, run
 from corvus.store.store import Store

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from corvus.base.postgres_address import PostgresAddress
 from corvus.base.time import instant_at
 from corvus.model.budget import Measure
 from corvus.model.parts import PartOrder, PartsQuery
@@ -28,7 +29,6 @@ from corvus.store.kinds import KINDS
 from corvus.store.part_sums import PartLimits, PartSums
 from corvus.store.postgres import schema
 from corvus.store.postgres import statements as bulk
-from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.connection import BEGIN, connect, local_settings, run
 from corvus.store.postgres.packing import given_row, packed, parameters
 from corvus.store.postgres.queries import translated

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 
 from corvus.base.errors import StoreCorrupt, StoreError, StoreTooNew, StoreUnavailable
+from corvus.base.postgres_address import PostgresAddress
 from corvus.store.kinds import KINDS, STATE
 from corvus.store.postgres import schema
-from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.connection import connect, run
 from corvus.store.postgres.script import script
 from tests.postgres import PostgresServer

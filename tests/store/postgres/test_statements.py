@@ -9,13 +9,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from corvus.base.postgres_address import PostgresAddress
 from corvus.store import kinds
 from corvus.store.api import BalanceKey, StoredBalance
 from corvus.store.codec import Kind, Query, values_of
 from corvus.store.kinds import KINDS
 from corvus.store.part_sums import _PARTS  # pyright: ignore[reportPrivateUsage] - its plan
 from corvus.store.postgres import schema
-from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.connection import BEGIN, connect, local_settings, run
 from corvus.store.postgres.packing import given_row, packed, parameters
 from corvus.store.postgres.queries import translated

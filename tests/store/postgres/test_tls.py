@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from corvus.base.errors import StoreUnavailable
-from corvus.store.postgres.address import PostgresAddress
+from corvus.base.postgres_address import PostgresAddress
 from corvus.store.postgres.connection import connect, examined
 from tests.postgres import PostgresServer, programs, url_of
 

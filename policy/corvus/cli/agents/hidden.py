@@ -98,7 +98,7 @@ def password_layer(runtime: Runtime) -> Layer | None:
     """Return which layer states a URL of the store with a password; ``None`` when none does."""
     if runtime.store_url is None:
         return None
-    from corvus.store.postgres.address import PostgresAddress
+    from corvus.base.postgres_address import PostgresAddress
 
     if not PostgresAddress.of(runtime.store_url).has_password:
         return None

@@ -257,9 +257,10 @@ class Run:
         from corvus.observability.redact import Redactor
         from corvus.observability.sinks import hash_key
 
-        key = hash_key(governor.store.run(lambda unit: unit.state.store_id))
+        key = hash_key(governor.recorded_in.run(lambda unit: unit.state.store_id))
         redactor = Redactor(self._runtime.books, key)
-        notifier = Notifier(governor.store, targets, redactor, environment=environment)
+        stores = {governor.store, governor.recorded_in}
+        notifier = Notifier([*stores], targets, redactor, environment=environment)
         try:
             yield
         finally:
@@ -370,7 +371,8 @@ class Run:
                 sys.stderr.flush()
         if self._runtime.policy.enabled:
             learns = self._runtime.policy.hold == "expected"
-            self._runtime.bookkeeping.drain(governor.store, learns=learns)
+            governor.report()
+            self._runtime.bookkeeping.drain(governor.recorded_in, learns=learns)
 
     def _told(self, exit_code: int | None) -> int:
         """Return the exit code: the command's own, unless a budget stopped it (DIA-5, CLI-5).

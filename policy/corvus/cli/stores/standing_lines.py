@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from corvus.answers.amounts import amount_words, part_words
 from corvus.base.money import usd_short
 from corvus.cli.output import shown
+from corvus.store.operations.lease_standing import LeaseState
 
 if TYPE_CHECKING:
+    from corvus.store.operations.lease_standing import LeaseStanding
     from corvus.store.operations.overview import StoreOverview
     from corvus.store.operations.server import ServerStanding
 
@@ -51,9 +54,32 @@ def shared_lines(seen: StoreOverview) -> Iterator[tuple[str, str]]:
     for host in seen.hosts:
         policy = host.policy_hash[:19] or "no policy"
         yield "host", f"{shown(host.host)}, {policy}, at {host.seen_at:%H:%M:%S} UTC"
+    for lease in seen.leases:
+        if lease.state is not LeaseState.LEFT:
+            yield "lease", f"{shown(lease.host)}, {shown(held_words(lease))}, {_lease_words(lease)}"
     for one in seen.replicas:
         live = "" if one.is_live else ", [yellow]not seen for 30 days[/]"
         yield "ledger", f"{shown(one.host)}, {one.behind:,} events behind{live}"
+
+
+def held_words(lease: LeaseStanding) -> str:
+    """Return what a host has of budgets and has not reported, in words."""
+    held = [
+        f"{amount_words(one.held, one.measure)} of {one.budget}"
+        + (f" ({part_words(one.part)})" if one.part else "")
+        for one in lease.slices
+    ]
+    return ", ".join(held) or "nothing"
+
+
+def _lease_words(lease: LeaseStanding) -> str:
+    match lease.state:
+        case LeaseState.RENEWS:
+            return f"until {lease.until:%H:%M:%S} UTC"
+        case LeaseState.PRESUMED:
+            return "[yellow]presumed to be spent[/]"
+        case _:
+            return f"[yellow]not heard of since {lease.seen_at:%Y-%m-%d %H:%M:%S} UTC[/]"
 
 
 def _server_words(server: ServerStanding) -> str:

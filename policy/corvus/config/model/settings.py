@@ -110,6 +110,21 @@ class LedgerSettings(StrictTable):
             "Left out: a file next to the ledger, for one host."
         ),
     ] = None
+    leases: Annotated[
+        bool,
+        about(
+            "Whether this host admits calls by itself, from slices of the budgets that it holds in "
+            "the store at url, rather than asking it for each call."
+        ),
+    ] = False
+    lease_seconds: Annotated[
+        int,
+        Field(ge=10, le=3_600),
+        about(
+            "Seconds that a host goes on within its slices without hearing from the store, 10 to "
+            "3600; it renews them three times in that time."
+        ),
+    ] = 60
     retention_days: Annotated[
         Count, about("Days that usage stays in the ledger file; 0 keeps it without end.")
     ] = 0

@@ -38,7 +38,7 @@ def routes(service: Service) -> APIRouter:
             approved=body.approved,
             record=body.record,
         )
-        answer = service.store.run(step)
+        answer = service.stores.shared.run(step)
         if body.record:
             service.metrics.count_action(answer)
         if answer.decision.rule is Rule.ACTION_RATE:

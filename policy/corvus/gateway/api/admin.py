@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from corvus.answers.policy import CHANGED, IN_FORCE, changed_body, config_body
-from corvus.answers.steering import GRANTED, RESET
+from corvus.answers.steering import GRANTED, RESET, heard_elsewhere, with_elsewhere
 from corvus.gateway.api.bodies import ConfigPatch, GrantOverride, Reset
 from corvus.gateway.api.responses import json_response
 from corvus.gateway.guards import TOKEN
@@ -29,7 +29,10 @@ def routes(service: Service) -> APIRouter:
     """Return the routes over a service."""
     router = APIRouter(prefix="/admin", tags=["admin"])
 
-    @router.post("/cost/reset", responses=json_response(RESET.schema, "The reset"))
+    def elsewhere() -> dict[str, object]:
+        return heard_elsewhere(service.governor.renewal_seconds)
+
+    @router.post("/cost/reset", responses=json_response(with_elsewhere(RESET.schema), "The reset"))
     def reset(body: Reset, request: Request) -> dict[str, Any]:
         """Start a new baseline for one scope, or one part of it; nothing is deleted.
 
@@ -41,26 +44,29 @@ def routes(service: Service) -> APIRouter:
             session, project = _own_session(service, request, project)
         named = session, body.mission_id, project, body.part
         change = ResetRequest(body.scope, actor_of(request), body.reason, *named)
-        return RESET.body(service.governor.reset(change))
+        return RESET.body(service.governor.reset(change)) | elsewhere()
 
-    @router.post("/cost/override", responses=json_response(GRANTED.schema, "The override"))
+    @router.post(
+        "/cost/override", responses=json_response(with_elsewhere(GRANTED.schema), "The override")
+    )
     def override(body: GrantOverride, request: Request) -> dict[str, Any]:
         """Let one call pass that its budgets would refuse."""
-        return GRANTED.body(service.governor.override(_override_of(body, actor_of(request))))
+        granted = service.governor.override(_override_of(body, actor_of(request)))
+        return GRANTED.body(granted) | elsewhere()
 
     @router.get("/config", responses=json_response(IN_FORCE, "The config in force"))
     def config() -> dict[str, Any]:
         """Return the config in force."""
         return config_body(service.runtime.policy)
 
-    @router.patch("/config", responses=json_response(CHANGED, "The new config"))
+    @router.patch("/config", responses=json_response(with_elsewhere(CHANGED), "The new config"))
     def change(body: ConfigPatch, request: Request) -> dict[str, Any]:
         """Change keys of [cost], named budgets, [autonomy]: file, policy and audit, or nothing."""
         patch, deprecated = with_canonical_keys(body.model_dump(exclude_unset=True))
         runtime = service.change_config(patch, actor_of(request))
         for field in deprecated:
             _log.warning("PATCH admin/config named a deprecated key, %s", field)
-        return changed_body(runtime.policy, deprecated)
+        return changed_body(runtime.policy, deprecated) | elsewhere()
 
     return router
 

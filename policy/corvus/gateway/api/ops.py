@@ -33,7 +33,7 @@ def routes(service: Service) -> APIRouter:
 
         A config that was edited and cannot be used is reported; the policy before it is in force.
         """
-        service.store.run(lambda unit: unit.state.store_id)  # its error becomes a 503
+        service.stores.require_ready()  # its error becomes a 503
         if service.drain_fault is not None:
             problem = Problem(503, service.drain_fault.code, "the ledger takes no events now")
             return Response(problem.body, problem.status, problem.headers)
@@ -49,11 +49,13 @@ def routes(service: Service) -> APIRouter:
         store, place = service.store, service.runtime.bookkeeping.place
         status = holds = seen = None
         with suppress(StoreError):
+            service.stores.require_ready()
             holds = store.run(_open_holds)  # as a call that asks to be admitted
             with suppress(StoreError):  # which may be the connections for looks alone
                 seen = overview(place, place.health(service.runtime.clock.now()))
                 status = service.governor.status()
-        metrics = StoreMetrics(store.tally, seen, is_up=holds is not None)
+        leases = service.stores.leases
+        metrics = StoreMetrics(store.tally, seen, leases, is_up=holds is not None)
         text = service.metrics.text(status, holds or 0, metrics)
         return Response(text, headers={"content-type": CONTENT_TYPE})
 

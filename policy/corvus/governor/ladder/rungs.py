@@ -154,7 +154,10 @@ class Ladder:
     def _override(self, request: Request) -> Override | None:
         if not self._rules.policy.allow_override:
             return None
-        return usable(self._unit, request.session_id, request.project)
+        override = usable(self._unit, request.session_id, request.project)
+        if override is None and self._rules.slices is not None:
+            self._rules.slices.seek_override(request)
+        return override
 
     def _contested(self, case: Case) -> frozenset[BalanceKey]:
         """Return the sums of a call for which it waits behind others; none if it may not wait."""

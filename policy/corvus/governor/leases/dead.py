@@ -9,6 +9,7 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 
+from corvus.base.errors import SteeringRefused
 from corvus.governor.audit_chain import SYSTEM, append_audit
 from corvus.governor.leases.rows import hosts, put_lease
 from corvus.model.budget import Measure
@@ -16,6 +17,7 @@ from corvus.model.steering import AuditKind
 from corvus.store.api import BalanceKey
 from corvus.store.kinds import LEASE, LEASE_HOST, LEASES_OF, LEASES_ON
 from corvus.store.lease import LeaseHost
+from corvus.store.operations.lease_standing import LeaseStanding, LeaseState, lease_standings
 from corvus.store.unit import Unit
 
 PRESUMED_AFTER = timedelta(days=1)
@@ -57,6 +59,56 @@ def presume(unit: Unit, host: LeaseHost, actor: str, reason: str | None) -> dict
     text = json.dumps(details, sort_keys=True, separators=(",", ":"))
     append_audit(unit, AuditKind.LEASE_PRESUMED, actor, reason, details=text)
     return left
+
+
+def find_host(unit: Unit, named: str) -> LeaseStanding:
+    """Return a host that has or had slices.
+
+    Args:
+        unit: The transaction under way, of the shared store.
+        named: Its name, or the id of its own store.
+
+    Raises:
+        SteeringRefused: There is none, or several have that name.
+    """
+    known = lease_standings(unit.rows, unit.now)
+    found = [one for one in known if named in (one.host, one.id)]
+    if len(found) > 1:  # a name may come back, of a container for one: most of them have left
+        found = [one for one in found if one.state is not LeaseState.LEFT] or found[-1:]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(f"{one.id} ({one.state})" for one in found)
+        raise SteeringRefused(f"several hosts are called {named!r}: name one by its id, {ids}")
+    names = ", ".join(sorted({one.host for one in known})) or "none at all"
+    raise SteeringRefused(f"no host {named!r} has slices of this store; there is {names}")
+
+
+def reclaim(unit: Unit, named: str, actor: str, reason: str | None) -> LeaseStanding:
+    """Presume to be spent what a dead host has left, before a day is over; it is audited.
+
+    Args:
+        unit: The transaction under way, of the shared store.
+        named: Its name, or the id of its own store.
+        actor: Who says that it is dead.
+        reason: Why, without secrets.
+
+    Returns:
+        The host as it was; nothing is done where it has left nothing, or that is presumed already.
+
+    Raises:
+        SteeringRefused: There is no such host, or it still renews.
+    """
+    found = find_host(unit, named)
+    if found.state is LeaseState.RENEWS:
+        raise SteeringRefused(
+            f"host {found.host} still renews: it may use what it has until "
+            f"{found.until:%H:%M:%S} UTC; end it, and it gives back what it does not need"
+        )
+    host = unit.get(LEASE_HOST, found.id)
+    if found.state is LeaseState.SILENT and host is not None:
+        presume(unit, host, actor, reason)
+    return found
 
 
 def drop_presumed(unit: Unit, key: BalanceKey) -> None:

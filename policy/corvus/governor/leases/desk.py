@@ -20,7 +20,7 @@ from corvus.base.errors import StoreCorrupt
 from corvus.events import Event
 from corvus.governor.leases.budgets import needs_slice
 from corvus.governor.leases.dead import presume_dead
-from corvus.governor.leases.rows import hosts, present_epoch, put_lease, sum_of
+from corvus.governor.leases.rows import hosts, present_epoch, put_lease, raise_epoch, sum_of
 from corvus.governor.overrides import expire_overrides, usable
 from corvus.governor.rules import Call, InForce, Rules
 from corvus.governor.thresholds import is_open
@@ -29,7 +29,7 @@ from corvus.model.outbox import LedgerTable
 from corvus.model.request import Request
 from corvus.model.steering import Override, OverrideState, SessionRecord
 from corvus.store.api import BalanceKey
-from corvus.store.kinds import LEASE, LEASE_HOST, budget_key
+from corvus.store.kinds import LEASE, LEASE_HOST, LEASES_ON, budget_key
 from corvus.store.lease import Lease, LeaseHost, LeaseKey
 from corvus.store.unit import Unit
 
@@ -158,33 +158,14 @@ def ask(
         wants: What it needs. A window that is not the present one here is passed over.
     """
     host = _present(unit, host_id)
-    rules, register = in_force
+    rules = in_force.rules
     assert rules is not None, "a host has a policy"
     events = expire_overrides(unit)
-    call = Call(request.attributes, None, None, unit.now)
-    wanted = {want.sum: want for want in wants}
-    loose = {(want.sum.budget_key, want.sum.part): want for want in wants if want.used is None}
-    counted = register.counting(unit).of(call, unit.window_opened, opens=True)
-    places = {place.key.budget_id: place for place in counted}
-    needs: list[_Need] = []
-    for budget_id, budget in rules.budgets.items():
-        place = places.get(budget_id)
-        if place is None:
-            continue
-        limited = budget.for_part(place.key.part)
-        if not needs_slice(limited):
-            continue
-        name = SumName(
-            budget_key(budget), place.key.window_start_us, place.key.part, budget.measure.value
-        )
-        want = wanted.get(name)
-        if want is None and budget.window_seconds:
-            want = loose.get((name.budget_key, name.part))
-        if want is not None:
-            window_end_us = place.key.window_start_us + budget.window_seconds * 10**6
-            needs.append(_need(unit, host_id, (limited, place.key, window_end_us), name, want))
+    needs = _needs(unit, in_force, (host_id, request), wants)
     is_refused = any(need.more > need.left for need in needs)
     override = _override(unit, rules, request, host_id) if is_refused else None
+    if is_refused and override is None:
+        _call_in(unit, host_id, needs)
     if not is_refused or override is not None:
         share = _CALLS_AT_ONCE * _hosts(unit)
         for need in needs:
@@ -217,6 +198,28 @@ def claim(unit: Unit, host_id: str, session_id: str, project: str | None) -> str
         return home.name if home is not None else "the shared store"
     unit.put_session(SessionRecord(session_id, unit.now, project=project, home=host_id))
     return None
+
+
+def other_home(unit: Unit, host_id: str, session_id: str, project: str | None) -> str | None:
+    """Return the name of the other host that counts a session; ``None`` where there is none."""
+    session = unit.session(session_id, project)
+    if session is None or session.home in (None, host_id):
+        return None
+    home = unit.get(LEASE_HOST, session.home)
+    return unit_name(home) if home is not None else session.home
+
+
+def lift(unit: Unit, rules: Rules, request: Request, host_id: str) -> Override | None:
+    """Hand an override over to a host that refuses a call by itself, where there is one (OVR-4).
+
+    Args:
+        unit: The transaction under way, of the shared store.
+        rules: The policy of the host.
+        request: The call.
+        host_id: Which host; it has joined.
+    """
+    _present(unit, host_id)
+    return _override(unit, rules, request, host_id)
 
 
 def leave(unit: Unit, host_id: str) -> None:
@@ -307,6 +310,38 @@ class _Need(NamedTuple):
     opens_until_us: int
 
 
+def _needs(
+    unit: Unit, in_force: InForce, whose: tuple[str, Request], wants: Sequence[Want]
+) -> list[_Need]:
+    """Return what a call needs of each budget; ``whose`` is the host, and the call."""
+    rules, register = in_force
+    assert rules is not None, "a host has a policy"
+    host_id, request = whose
+    call = Call(request.attributes, None, None, unit.now)
+    wanted = {want.sum: want for want in wants}
+    loose = {(want.sum.budget_key, want.sum.part): want for want in wants if want.used is None}
+    counted = register.counting(unit).of(call, unit.window_opened, opens=True)
+    places = {place.key.budget_id: place for place in counted}
+    needs: list[_Need] = []
+    for budget_id, budget in rules.budgets.items():
+        place = places.get(budget_id)
+        if place is None:
+            continue
+        limited = budget.for_part(place.key.part)
+        if not needs_slice(limited):
+            continue
+        name = SumName(
+            budget_key(budget), place.key.window_start_us, place.key.part, budget.measure.value
+        )
+        want = wanted.get(name)
+        if want is None and budget.window_seconds:
+            want = loose.get((name.budget_key, name.part))
+        if want is not None:
+            window_end_us = place.key.window_start_us + budget.window_seconds * 10**6
+            needs.append(_need(unit, host_id, (limited, place.key, window_end_us), name, want))
+    return needs
+
+
 def _need(
     unit: Unit,
     host_id: str,
@@ -323,6 +358,28 @@ def _need(
     left = limited.limit - balance.spent(measure) - balance.held(measure)
     opens_until_us = window_end_us if limited.window_seconds else 0
     return _Need(name, key, lease, least, more, left, want.chunk, opens_until_us)
+
+
+def _call_in(unit: Unit, host_id: str, needs: Sequence[_Need]) -> None:
+    """Have hosts give back what they do not use, where a call would fit then.
+
+    Not while one of them has still to hear of the last time.
+    """
+    present = present_epoch(unit)
+    others = [one for one in hosts(unit) if one.until_us > unit.now_us and one.id != host_id]
+    if not others or any(one.epoch < present for one in others):
+        return
+    for need in needs:
+        if need.more > need.left:
+            slices = unit.rows.find(LEASES_ON, need.key.budget_id)
+            outside = sum(
+                lease.outstanding
+                for lease in slices
+                if sum_of(lease.key) == need.key and lease.key.measure == need.sum.measure
+            )
+            if need.more > need.left + outside - need.lease.outstanding:
+                return
+    raise_epoch(unit)
 
 
 def _give(unit: Unit, need: _Need, share: int) -> None:

@@ -15,47 +15,36 @@ from __future__ import annotations
 import logging
 import threading
 import weakref
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 from corvus.base.errors import SteeringRefused, StoreError
-from corvus.base.period import Period
-from corvus.base.time import instant_at, microseconds
-from corvus.events import Event
+from corvus.events import ApprovalDecided, BudgetOverride, Event, LadderUsed, Overrun
 from corvus.governor.engine import Engine, Transaction
 from corvus.governor.leases import desk
-from corvus.governor.leases.desk import Answer, Held, Slice, SumName, Want
+from corvus.governor.leases.desk import Answer, Want
+from corvus.governor.leases.own import OwnRows, tie
+from corvus.governor.leases.own_history import sums_of_sessions
+from corvus.governor.leases.presence import Presence
 from corvus.governor.leases.reports import take_over
-from corvus.governor.leases.rows import sum_of
 from corvus.governor.leases.slices import (
     REFUSED_FOR_US,
     Elapsed,
-    Lack,
     SliceNeeded,
     Slices,
     elapsed,
-    used_of,
 )
+from corvus.governor.leases.terms import SharedClock, Terms
 from corvus.governor.records import append_counted_refusals
-from corvus.governor.recount import (
-    LedgerSums,
-    events_after,
-    recorded_amounts,
-    recorded_call,
-)
-from corvus.governor.rules import Counting, Register
-from corvus.governor.thresholds import is_open
+from corvus.governor.recount import LedgerSums
 from corvus.model.budget import Amounts, Budget, Measure
-from corvus.model.outbox import LedgerTable, OutboxEvent
-from corvus.store.api import StoredBalance
-from corvus.store.kinds import LEASE, LEASE_HOST, LEASES_OF, budget_key
-from corvus.store.lease import Lease, LeaseHost, LeaseKey
-from corvus.store.retention import KEEP_SETTLED
+from corvus.model.outbox import OutboxEvent
+from corvus.model.request import Request
+from corvus.store.kinds import LEASE_HOST
+from corvus.store.lease import LeaseKey
 from corvus.store.store import Store
 from corvus.store.unit import Unit
 
@@ -64,75 +53,18 @@ _CALLS_A_SLICE = 20
 _CALLS_SEEN = 200
 _PERCENTILE = 95
 _EVENTS_AT_ONCE = 500
-_RENEWALS_A_TERM = 3
-_MARGIN_PART = 10
-_LONGEST_MARGIN_US = 5_000_000
 
 _CLAIMED_MAX = 10_000
 
+_CLOSE_SECONDS = 5.0
+"""How long the end of a process waits for a renewal that is under way."""
+_READ_AGAIN = 10
+_AWAY_FOR_US = 5_000_000
+"""How long no override is asked for after the shared store has not answered, microseconds."""
+
+Result: TypeAlias = Literal["given", "refused", "unavailable"]
 _T = TypeVar("_T")
 _log = logging.getLogger("corvus.governor")
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """On what terms a host has slices.
-
-    Attributes:
-        name: What a person calls the host.
-        ttl_seconds: How long it may use them without hearing of the shared store.
-    """
-
-    name: str
-    ttl_seconds: float = 60.0
-
-    @property
-    def ttl_us(self) -> int:
-        """The same, in microseconds."""
-        return round(self.ttl_seconds * 1_000_000)
-
-    @property
-    def usable_us(self) -> int:
-        """How long it does use them, counted from when it asked: a little less."""
-        return self.ttl_us - min(_LONGEST_MARGIN_US, self.ttl_us // _MARGIN_PART)
-
-
-class SharedClock:
-    """The clock of the shared store, as a host keeps it: the host's own may be wrong.
-
-    Args:
-        clock: Returns the time since the machine was started.
-    """
-
-    def __init__(self, clock: Callable[[], Elapsed] = elapsed) -> None:
-        self._clock = clock
-        self._ahead_us: int | None = None
-
-    def set(self, now_us: int, at: Elapsed) -> None:
-        """Follow the shared store.
-
-        Args:
-            now_us: What its clock said, microseconds, …
-            at: … when it was asked.
-        """
-        self._ahead_us = now_us - at.us
-
-    def now(self) -> datetime:
-        """Return the present instant, aware, in UTC."""
-        assert self._ahead_us is not None, "the shared store is asked first"
-        return instant_at(self._clock().us + self._ahead_us)
-
-
-def heard_clock(shared: Store, clock: Callable[[], Elapsed] = elapsed) -> SharedClock:
-    """Ask a shared store what time it is, and return a clock that follows it.
-
-    Raises:
-        StoreError: It cannot answer.
-    """
-    at = clock()
-    follows = SharedClock(clock)
-    follows.set(shared.run(lambda unit: unit.now_us), at)
-    return follows
 
 
 class HostLeases:
@@ -144,56 +76,112 @@ class HostLeases:
         clock: Follows the clock of the shared store.
         terms: The name of the host, and how long it may use slices.
         now: Returns the time since the machine was started.
+        presence: Says whether other processes of the host use the slices as well; ``None`` is none.
 
     Attributes:
         slices: What the host may use, as its governor sees it.
         host_id: Id of its own store.
+        asked: How often this process has asked for slices, by what came of it.
         is_closed: Whether it has left.
 
     Raises:
         StoreError: The shared store cannot answer: without it nothing is admitted.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the one place that puts them together
         self,
         shared: Engine,
         local: Store,
         clock: SharedClock,
         terms: Terms,
         now: Callable[[], Elapsed] = elapsed,
+        presence: Presence | None = None,
     ) -> None:
         self._shared = shared
         self._local = local
         self._clock = clock
         self._terms = terms
         self._now = now
+        self._presence = presence
         self._lock = threading.RLock()
-        self._register = Register()
         self._seen: deque[Amounts] = deque(maxlen=_CALLS_SEEN)
         self._used_then: dict[LeaseKey, int] = {}
         self._wake = threading.Event()
+        self._is_early = False
+        self.asked: Counter[Result] = Counter()
         self.is_closed = False
         self._thread: threading.Thread | None = None
         self.host_id = local.run(lambda unit: unit.state.store_id)
+        shared_id = shared.store.run(lambda unit: unit.state.store_id)
+        local.run(lambda unit: tie(unit, shared_id))
+        self._own = OwnRows(self.host_id, terms.name)
         self.slices = Slices(self.host_id, now)
         self.renew()
+
+    @property
+    def engine(self) -> Engine:
+        """Runs operations in the shared store, under the policy of this host."""
+        return self._shared
+
+    @property
+    def renewal_seconds(self) -> float:
+        """Within what time every host hears of a change in the shared store, seconds."""
+        return self._terms.renewal_seconds
+
+    def follow(self, shared: Engine) -> None:
+        """Go by another policy from now on.
+
+        Args:
+            shared: Runs steps in the same shared store, under that policy.
+        """
+        with self._lock:
+            self._shared = shared
+
+    def seconds_left(self) -> float:
+        """Return how long the host may still use its slices, seconds; 0 once it has to renew."""
+        host = self._local.run(lambda unit: unit.get(LEASE_HOST, self.host_id))
+        now = self._now()
+        is_alive = host is not None and host.boot == now.boot
+        return max(0.0, (host.until_us - now.us) / 1e6) if is_alive and host is not None else 0.0
 
     @contextmanager
     def history(
         self, budgets: Sequence[Budget], session_id: str | None = None
     ) -> Generator[LedgerSums]:
-        """Stand for the ledger of the host's own store: what was reported is counted elsewhere."""
-        yield LedgerSums(through_seq=self._local.run(lambda unit: unit.state.drained_seq))
+        """Stand for the ledger of the host's own store.
+
+        What it has reported is recorded in the shared store: of the sessions that are at home here,
+        their sums are read from there; what others share with it is counted there.
+        """
+        with self._lock:
+            sums = self._sums(budgets)
+            for _ in range(_READ_AGAIN):
+                if sums.through_seq == self._local.run(lambda unit: unit.state.drained_seq):
+                    break
+                sums = self._sums(budgets)  # another process has just reported some more
+        yield sums
+
+    def _sums(self, budgets: Sequence[Budget]) -> LedgerSums:
+        self.report()
+        return sums_of_sessions(self._local, self._of_shared, self.host_id, budgets)
 
     def start(self) -> None:
         """Renew in the background from now on; it never keeps a process alive."""
         self._thread = threading.Thread(
             target=_serve,
-            args=(weakref.ref(self), self._wake, self._terms.ttl_seconds / _RENEWALS_A_TERM),
+            args=(weakref.ref(self), self._wake, self.renewal_seconds),
             name="corvus-lease",
             daemon=True,
         )
         self._thread.start()
+
+    def hear(self, event: Event) -> None:
+        """Have the shared store know soon of a call that may have used more than its slice."""
+        is_ask = isinstance(event, LadderUsed) and event.rung == "ask"
+        is_used = isinstance(event, BudgetOverride) and event.action == "consumed"
+        if is_ask or is_used or isinstance(event, Overrun | ApprovalDecided):
+            self._is_early = True
+            self._wake.set()
 
     def answer(self, fault: SliceNeeded) -> None:
         """Ask the shared store for what a call needs, unless another call has just done so.
@@ -211,45 +199,121 @@ class HostLeases:
                 return
             if fault.lacks:
                 self._ask(fault)
+            if fault.asks_override:
+                self._ask_override(fault)
             self.slices.answers += 1
 
-    def renew(self) -> None:
+    def renew(self, *, is_early: bool = False) -> None:
         """Report what was used, give back what is not needed, and use the rest for another while.
+
+        Args:
+            is_early: Whether it comes out of turn: what was not used of late is kept.
 
         Raises:
             StoreError: A store cannot answer; what was done stands, and the rest is done next time.
         """
-        self._renew(leaves=False)
+        self._renew(leaves=False, is_early=is_early)
+
+    def renew_in_turn(self, *, is_logged: bool) -> bool:
+        """Renew in the background; a fault never ends that, and is logged once.
+
+        Args:
+            is_logged: Whether the last renewal failed.
+
+        Returns:
+            Whether this one has.
+        """
+        is_early, self._is_early = self._is_early, False
+        try:
+            self.renew(is_early=is_early)
+        except StoreError as fault:
+            if not is_logged:
+                _log.warning("the slices of this host were not renewed: %s", fault)
+            return True
+        except Exception:
+            _log.exception("the slices of this host were not renewed")
+            return True
+        return False
+
+    def report(self) -> None:
+        """Have the shared store know of all that was recorded here so far.
+
+        Raises:
+            StoreError: A store cannot answer; the rest is reported next time.
+        """
+        with self._lock:
+            next_seq = self._local.run(_next_seq)
+            reported = self._local.run(lambda unit: self._own.host(unit).reported_seq)
+            if reported + 1 < next_seq:
+                self._report(self._join(next_seq).reported_seq, next_seq)
+
+    def require_home(self, session_id: str, project: str | None) -> None:
+        """Check that no other host counts a session.
+
+        Raises:
+            SteeringRefused: Another one does.
+            StoreError: The shared store cannot answer.
+        """
+        other = self._of_shared(
+            lambda unit: desk.other_home(unit, self.host_id, session_id, project)
+        )
+        if other is not None:
+            raise SteeringRefused(
+                f"session {session_id!r} is counted by host {other}: steer it there"
+            )
 
     def close(self) -> None:
-        """Report, and give back all that is not used; the holds of running calls stay held."""
+        """Report, and give back all that is not used; the holds of running calls stay held.
+
+        While other processes of the host use the slices, they keep them. May be called again.
+        """
+        is_last = self._presence is None or self._presence.leave()
         self.is_closed = True
         self._wake.set()
         try:
-            self._renew(leaves=True)
+            if is_last:
+                self._renew(leaves=True)
+            else:
+                self.report()
         except StoreError as fault:
             _log.warning("what host %s has left stays held: %s", self._terms.name, fault)
+        finally:
+            if self._presence is not None:
+                self._presence.close()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(_CLOSE_SECONDS)
 
-    def _renew(self, *, leaves: bool) -> None:
+    def _join(self, next_seq: int) -> Answer:
+        at = self._now()
+        terms = self._terms
+        answer = self._of_shared(
+            lambda unit: desk.join(unit, self.host_id, terms.name, terms.ttl_us, next_seq)
+        )
+        self._clock.set(answer.now_us, at)
+        return answer
+
+    def _renew(self, *, leaves: bool, is_early: bool = False) -> None:
         with self._lock:
+            if self.is_closed and not leaves:
+                return  # it has left meanwhile
             at = self._now()
-            next_seq = self._local.run(lambda unit: self._look(unit, leaves=leaves))
-            answer = self._of_shared(
-                lambda unit: desk.join(
-                    unit, self.host_id, self._terms.name, self._terms.ttl_us, next_seq
-                )
-            )
-            self._clock.set(answer.now_us, at)
+            next_seq = self._local.run(_next_seq)
+            answer = self._join(next_seq)
             self._report(answer.reported_seq, next_seq)
-            held, self._used_then = self._local.run(
-                lambda unit: self._let_go(unit, answer.epoch, leaves=leaves), alone=True
+            used_then = {} if is_early else self._used_then
+            held, used_now = self._local.run(
+                lambda unit: self._own.let_go(unit, answer.epoch, used_then, leaves=leaves),
+                alone=True,
             )
+            if not is_early:
+                self._used_then = used_now
             slices = self._of_shared(
                 lambda unit: desk.settle_slices(unit, self.host_id, answer.epoch, held)
             )
-            until = Elapsed(at.us + (0 if leaves else self._terms.usable_us), at.boot)
+            until = Elapsed(0 if leaves else at.us + self._terms.usable_us, at.boot)
             self._local.run(
-                lambda unit: self._take(unit, slices, (answer.epoch, until)), alone=True
+                lambda unit: self._own.take(unit, slices, (answer.epoch, until)), alone=True
             )
             if leaves:
                 self._of_shared(lambda unit: desk.leave(unit, self.host_id))
@@ -257,16 +321,10 @@ class HostLeases:
     def _of_shared(self, step: Callable[[Unit], _T]) -> _T:
         return self._shared.run(Transaction(lambda unit: (step(unit), list[Event]())))
 
-    def _look(self, unit: Unit, *, leaves: bool) -> int:
-        """Have written what is only counted so far; return the number of the next event."""
-        if leaves:
-            append_counted_refusals(unit)
-        return unit.state.next_seq
-
     def _report(self, reported_seq: int, until_seq: int) -> None:
         """Report events below a number, each once: the shared store says which it has."""
         seq = reported_seq
-        self._local.run(lambda unit: self._forget_reported(unit, seq))
+        self._local.run(lambda unit: self._own.forget_reported(unit, seq))
         while seq + 1 < until_seq:
             events = self._local.run(partial(_events_after, seq=seq), alone=True)
             if not events:
@@ -278,82 +336,8 @@ class HostLeases:
             return take_over(unit, self._shared.in_force, self.host_id, events)
 
         seq = self._shared.run(Transaction(take))
-        self._local.run(lambda unit: self._forget_reported(unit, seq))
+        self._local.run(lambda unit: self._own.forget_reported(unit, seq))
         return seq
-
-    def _forget_reported(self, unit: Unit, seq: int) -> None:
-        host = unit.get(LEASE_HOST, self.host_id) or LeaseHost(self.host_id, self._terms.name)
-        if seq > host.reported_seq:
-            unit.put(LEASE_HOST, replace(host, reported_seq=seq))
-        elif unit.get(LEASE_HOST, self.host_id) is None:
-            unit.put(LEASE_HOST, host)
-        if seq > unit.state.drained_seq:
-            unit.forget(seq, microseconds(unit.now - KEEP_SETTLED))
-
-    def _let_go(
-        self, unit: Unit, epoch: int, *, leaves: bool
-    ) -> tuple[list[Held], dict[LeaseKey, int]]:
-        """Let go of what the host does not need, in its own store; nothing was changed before."""
-        host = unit.get(LEASE_HOST, self.host_id)
-        is_behind = host is None or host.epoch < epoch
-        is_reported = not unit.events(host.reported_seq if host else 0, 1)
-        budgets = unit.budgets()
-        counting = self._register.counting(unit)
-        held: list[Held] = []
-        used_now: dict[LeaseKey, int] = {}
-        for row in unit.rows.find(LEASES_OF, self.host_id):
-            lease, budget = unit.get(LEASE, row.key) or row, budgets[row.key.budget_id]
-            stored = unit.balance(sum_of(row.key))
-            used = used_of(lease, stored)
-            is_over = _is_over(counting, budget, row.key.window_start_us, unit.now)
-            is_idle = self._used_then.get(row.key) == used
-            used_now[row.key] = used
-            gives = leaves or is_behind or is_over or is_idle
-            granted = used if gives else max(used, lease.granted)
-            if granted != lease.granted:
-                lease = replace(lease, granted=granted)
-                unit.put(LEASE, lease)
-            is_done = is_over and is_reported and not stored.held(Measure(row.key.measure))
-            held.append(Held(_name(budget, row.key), lease.revision, granted, is_done))
-        return held, used_now
-
-    def _take(self, unit: Unit, slices: Sequence[Slice], term: tuple[int, Elapsed] | None) -> None:
-        """Take note of what the shared store says, in the host's own."""
-        ids = {budget_key(budget): budget_id for budget_id, budget in unit.budgets().items()}
-        for one in slices:
-            budget_id = ids[one.sum.budget_key]
-            key = LeaseKey(self.host_id, budget_id, *one.sum[1:])
-            if one.lease is None:
-                if unit.get(LEASE, key) is not None:
-                    unit.drop(LEASE, key)
-                continue
-            self._open_window(unit, key)
-            lease = unit.get(LEASE, key) or Lease(key)
-            if one.lease.revision < lease.revision:
-                continue  # the answer to an earlier question
-            granted = one.lease.granted if one.lease.revision > lease.revision else lease.granted
-            heard = replace(
-                lease,
-                granted=granted,
-                reported=one.lease.reported,
-                revision=one.lease.revision,
-                others_spent=one.spent - one.lease.reported,
-                others_held=one.held - one.lease.outstanding,
-            )
-            unit.put(LEASE, heard)
-        if term is not None:
-            epoch, until = term
-            host = unit.get(LEASE_HOST, self.host_id) or LeaseHost(self.host_id, self._terms.name)
-            unit.put(LEASE_HOST, replace(host, epoch=epoch, until_us=until.us, boot=until.boot))
-
-    def _open_window(self, unit: Unit, key: LeaseKey) -> None:
-        """Have a window be open here that a call has opened in the shared store."""
-        if unit.budgets()[key.budget_id].period is not Period.WINDOW:
-            return
-        place = sum_of(key)
-        if not is_open(unit, place):
-            unit.open_window(key.budget_id, key.part, key.window_start_us)
-            unit.put_balance(unit.balance(place))
 
     def _claim(self, fault: SliceNeeded) -> None:
         """Have the session of a call belong to this host."""
@@ -371,7 +355,7 @@ class HostLeases:
     def _ask(self, fault: SliceNeeded) -> None:
         """Ask for the slices that a call lacks."""
         self._seen.append(fault.request.amounts)
-        lacks = self._local.run(lambda unit: self._prepare(unit, fault.lacks), alone=True)
+        lacks = self._local.run(lambda unit: self._own.prepare(unit, fault.lacks), alone=True)
         chunk = self._chunk(fault.request.amounts)
         wants = [
             Want(lack.sum, lack.used, lack.needed, chunk.of(Measure(lack.sum.measure)))
@@ -382,64 +366,50 @@ class HostLeases:
         def ask(unit: Unit) -> tuple[Answer, list[Event]]:
             return desk.ask(unit, self._shared.in_force, self.host_id, fault.request, wants)
 
-        answer = self._shared.run(Transaction(ask))
+        try:
+            answer = self._shared.run(Transaction(ask))
+        except StoreError:
+            self.asked["unavailable"] += 1
+            raise
+        self.asked["refused" if answer.is_refused else "given"] += 1
         self._clock.set(answer.now_us, at)
+        self._note(answer, fault.request, [lack.key for lack in lacks])
+
+    def _note(self, answer: Answer, request: Request, keys: Sequence[LeaseKey]) -> None:
+        """Take note of what the shared store says to a question for slices."""
 
         def take(unit: Unit) -> int:
-            self._take(unit, answer.slices, None)
+            self._own.take(unit, answer.slices, None)
             if answer.override is not None:
                 unit.put_override(answer.override)
-            host = unit.get(LEASE_HOST, self.host_id)
-            return host.epoch if host is not None else 0
+            return self._own.host(unit).epoch
 
         epoch = self._local.run(take, alone=True)
         until_us = self._now().us + REFUSED_FOR_US
-        for lack in lacks:
+        if answer.is_refused:
+            self.slices.note_no_override(request, until_us)
+        for key in keys:
             if answer.is_refused:
-                self.slices.refused_until_us[lack.key] = until_us
+                self.slices.refused_until_us[key] = until_us
             else:
-                self.slices.refused_until_us.pop(lack.key, None)
+                self.slices.refused_until_us.pop(key, None)
         if answer.epoch > epoch:
             self._wake.set()
 
-    def _prepare(self, unit: Unit, lacks: Sequence[Lack]) -> list[Lack]:
-        """Return what is lacking as it is now; what the host used before its slices is left out."""
-        host = unit.get(LEASE_HOST, self.host_id)
-        tail: list[OutboxEvent] | None = None
-        new: list[Lease] = []
-        now: list[Lack] = []
-        for lack in lacks:
-            stored = unit.balance(sum_of(lack.key))
-            lease = unit.get(LEASE, lack.key)
-            if lease is None:
-                if unit.budgets()[lack.key.budget_id].period is Period.WINDOW:
-                    now.append(lack._replace(used=None))
-                    continue  # the shared store says when it opened
-                if tail is None:
-                    tail = events_after(unit, host.reported_seq if host is not None else 0)
-                measure = Measure(lack.key.measure)
-                base = stored.spent(measure) - self._in_tail(unit, tail, stored, measure)
-                lease = Lease(lack.key, base=base)
-                new.append(lease)
-            now.append(lack._replace(used=used_of(lease, stored)))
-        for lease in new:
-            unit.put(LEASE, lease)
-        return now
-
-    def _in_tail(
-        self, unit: Unit, tail: Sequence[OutboxEvent], stored: StoredBalance, measure: Measure
-    ) -> int:
-        """Return what a sum counts of records that are not reported yet."""
-        counting = self._register.counting(unit)
-        amount = 0
-        for event in tail:
-            if event.table is not LedgerTable.USAGE_RECORD:
-                continue
-            places = counting.of(recorded_call(event.row), unit.window_opened)
-            settled: Any = event.row["settled_at"]
-            if settled >= stored.since_us and any(place.key == stored.key for place in places):
-                amount += recorded_amounts(event.row).of(measure)
-        return amount
+    def _ask_override(self, fault: SliceNeeded) -> None:
+        """Ask for an override that lifts the refusal of a call; without an answer there is none."""
+        try:
+            override = self._of_shared(
+                lambda unit: desk.lift(unit, self._shared.rules, fault.request, self.host_id)
+            )
+        except StoreError as error:
+            _log.debug("whether there is an override cannot be known: %s", error)
+            self.slices.note_no_override(fault.request, self._now().us + _AWAY_FOR_US)
+            return
+        if override is None:
+            self.slices.note_no_override(fault.request, self._now().us + REFUSED_FOR_US)
+            return
+        self._local.run(lambda unit: unit.put_override(override), alone=True)
 
     def _chunk(self, call: Amounts) -> Amounts:
         """Return what twenty calls like those of late hold."""
@@ -460,28 +430,20 @@ def _percentile(amounts: list[int]) -> int:
     return ordered[(len(ordered) - 1) * _PERCENTILE // 100]
 
 
-def _name(budget: Budget, key: LeaseKey) -> SumName:
-    return SumName(budget_key(budget), key.window_start_us, key.part, key.measure)
-
-
-def _is_over(counting: Counting, budget: Budget, start_us: int, now: datetime) -> bool:
-    """Return whether the window of a sum is over."""
-    if not start_us:
-        return False
-    window = counting.window(budget, instant_at(start_us), start_us)
-    return window is not None and window.end <= now
+def _next_seq(unit: Unit) -> int:
+    """Have written what is only counted so far; return the number of the next event."""
+    append_counted_refusals(unit)
+    return unit.state.next_seq
 
 
 def _serve(of: weakref.ref[HostLeases], wake: threading.Event, seconds: float) -> None:
     """Renew for as long as the host is there."""
+    is_logged = False
     while True:
         wake.wait(seconds)
         wake.clear()
         host = of()
         if host is None or host.is_closed:
             return
-        try:
-            host.renew()
-        except StoreError as fault:
-            _log.warning("the slices of this host were not renewed: %s", fault)
+        is_logged = host.renew_in_turn(is_logged=is_logged)
         del host

@@ -21,7 +21,7 @@ from corvus.base.ids import new_id
 from corvus.governor.evaluate import Balance
 from corvus.governor.leases.budgets import needs_slice, spans_hosts
 from corvus.governor.leases.desk import SumName
-from corvus.governor.rules import Rules, Standing
+from corvus.governor.rules import Rules, SharedSums, Standing
 from corvus.model.budget import Measure
 from corvus.model.request import Request
 from corvus.store.api import BalanceKey, StoredBalance
@@ -32,6 +32,8 @@ from corvus.store.witness import present_of_boot
 
 REFUSED_FOR_US = 500_000
 """How long a refusal of the shared store stands, microseconds: else each call would ask again."""
+_REMEMBERED_MAX = 10_000
+"""Sessions of which it is remembered that there is no override."""
 _HERE = new_id(0)
 """Stands for the start of the machine where that has no name: then no other process goes by it."""
 
@@ -98,17 +100,19 @@ class SliceNeeded(PolicyError):
         lacks: The slices that do not suffice.
         is_over: Whether the time is over for which the host may use its slices.
         claims_session: Whether its session has no home yet.
+        asks_override: Whether an override would lift its refusal.
         answers: How often the shared store had answered when this was found.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a question of its own
         self,
         request: Request,
         lacks: Sequence[Lack],
         answers: int,
         *,
-        is_over: bool,
-        claims_session: bool,
+        is_over: bool = False,
+        claims_session: bool = False,
+        asks_override: bool = False,
     ) -> None:
         super().__init__(
             "the shared store did not give this host what the call needs; nothing was admitted"
@@ -118,6 +122,7 @@ class SliceNeeded(PolicyError):
         self.answers = answers
         self.is_over = is_over
         self.claims_session = claims_session
+        self.asks_override = asks_override
 
 
 class Slices:
@@ -131,6 +136,7 @@ class Slices:
         answers: How often the shared store has answered this process.
         refused_until_us: By slice, until when a refusal stands.
         claimed: Sessions that are at home here, and that no call was admitted in yet.
+        no_override_until_us: By session, until when the shared store is not asked for an override.
     """
 
     def __init__(self, host_id: str, clock: Callable[[], Elapsed] = elapsed) -> None:
@@ -139,6 +145,7 @@ class Slices:
         self.answers = 0
         self.refused_until_us: dict[LeaseKey, int] = {}
         self.claimed: set[tuple[str, str | None]] = set()
+        self.no_override_until_us: dict[tuple[str, str | None], int] = {}
 
     def is_alive(self, unit: Unit) -> bool:
         """Return whether the host may use its slices now."""
@@ -177,6 +184,27 @@ class Slices:
                 request, lacks, self.answers, is_over=is_over, claims_session=claims_session
             )
         return [one.balance for one in found]
+
+    def seek_override(self, request: Request) -> None:
+        """Have the shared store asked for an override of a refused call, unless it just was.
+
+        Raises:
+            SliceNeeded: It is to be asked.
+        """
+        until_us = self.no_override_until_us.get((request.session_id, request.project), 0)
+        if until_us <= self.clock().us:
+            raise SliceNeeded(request, (), self.answers, asks_override=True)
+
+    def note_no_override(self, request: Request, until_us: int) -> None:
+        """Take note that the shared store has none for the session of a call.
+
+        Args:
+            request: The call.
+            until_us: Until when it is not asked again, by the clock of the slices.
+        """
+        if len(self.no_override_until_us) >= _REMEMBERED_MAX:
+            self.no_override_until_us.clear()
+        self.no_override_until_us[request.session_id, request.project] = until_us
 
     def shared(self, unit: Unit, rules: Rules, standing: Standing) -> list[Balance]:
         """Return what stands against each budget, with what others had when last heard of."""
@@ -226,6 +254,21 @@ class Slices:
         if (request.session_id, request.project) in self.claimed:
             return False
         return unit.session(request.session_id, request.project) is None
+
+
+class QuestionedSlices:
+    """The slices of a host, for a question about a call that nobody makes: none is asked for.
+
+    Args:
+        slices: What the host may use.
+    """
+
+    def __init__(self, slices: SharedSums) -> None:
+        self.narrow = slices.narrow
+        self.shared = slices.shared
+
+    def seek_override(self, request: Request) -> None:
+        """Seek none: it is used by a call."""
 
 
 def used_of(lease: Lease, stored: StoredBalance) -> int:

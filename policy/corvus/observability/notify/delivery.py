@@ -149,7 +149,7 @@ class Notifier:
     It is a listener of the governor: an event that is sent wakes the threads.
 
     Args:
-        store: Where notices are kept; it is to stay open until ``close``.
+        stores: Where notices are kept; they are to stay open until ``close``.
         targets: Where they are sent.
         redactor: Decides what they show.
         environment: Holds URLs and secrets.
@@ -161,7 +161,7 @@ class Notifier:
 
     def __init__(
         self,
-        store: Store,
+        stores: Sequence[Store],
         targets: Sequence[NotifyTarget],
         redactor: Redactor,
         *,
@@ -172,6 +172,7 @@ class Notifier:
         self._deadline = float("inf")
         couriers = [
             Courier(store, target, sender_of(target, environment, store.clock), redactor, on_result)
+            for store in stores
             for target in targets
         ]
         self._wakes = [threading.Event() for _ in couriers]

@@ -14,6 +14,7 @@ from typing import Any
 
 from corvus.base.errors import StoreError
 from corvus.store.health import StoreHealth
+from corvus.store.operations.lease_standing import LeaseStanding, LeaseState, lease_standings
 from corvus.store.operations.server import HostSeen, ServerStanding
 from corvus.store.place import StorePlace
 from corvus.store.replicas import ReplicaStanding, replicas
@@ -47,6 +48,7 @@ class StoreOverview:
         health: The store itself, and what is under way in it.
         server: The server that keeps it; ``None`` where it is a file, or does not answer.
         replicas: The ledgers that are fed from it, where hosts share it.
+        leases: The hosts that have slices of its budgets, and those that had.
         unsettled: Files of this host with settlements that wait for the store.
         rejected: The file of those that could not be applied, if there are any.
     """
@@ -55,6 +57,7 @@ class StoreOverview:
     health: StoreHealth
     server: ServerStanding | None = None
     replicas: tuple[ReplicaStanding, ...] = ()
+    leases: tuple[LeaseStanding, ...] = ()
     unsettled: tuple[Path, ...] = ()
     rejected: Path | None = None
 
@@ -88,9 +91,12 @@ def overview(place: StorePlace, health: StoreHealth) -> StoreOverview:
         server = place.admin.server()
         with place.looking() as look:
             fed = tuple(replicas(look))
+            leases: tuple[LeaseStanding, ...] = ()
+            if server is not None and look.is_current:
+                leases = tuple(lease_standings(look, server.clock_at))
     except StoreError as fault:
         return replace(seen, health=replace(health, problem=str(fault)))
-    return replace(seen, server=server, replicas=fed)
+    return replace(seen, server=server, replicas=fed, leases=leases)
 
 
 def _left_by_calls(path: Path | None) -> dict[str, Any]:
@@ -116,6 +122,7 @@ def _warnings(seen: StoreOverview) -> Iterator[StoreWarning]:
     if (server := seen.server) is not None:
         yield from _server_warnings(server)
         yield from _policy_warnings(server.hosts)
+    yield from _lease_warnings(seen.leases)
     for one in seen.replicas:
         if not one.is_readable:
             words = f"the ledger {one.host} lacks events that are forgotten: `corvus ledger seed`"
@@ -126,6 +133,17 @@ def _warnings(seen: StoreOverview) -> Iterator[StoreWarning]:
                 "it: run `corvus ledger drain` there"
             )
             yield StoreWarning("replica-lags", words)
+
+
+def _lease_warnings(leases: Sequence[LeaseStanding]) -> Iterator[StoreWarning]:
+    for host in leases:
+        if host.state is LeaseState.SILENT:
+            words = (
+                f"host {host.host} has slices and was not heard of since "
+                f"{host.seen_at:%Y-%m-%d %H:%M:%S} UTC; what it has stays held until it is back, "
+                f"or `corvus ledger reclaim {host.host}`"
+            )
+            yield StoreWarning("lease-host-silent", words)
 
 
 def _server_warnings(server: ServerStanding) -> Iterator[StoreWarning]:

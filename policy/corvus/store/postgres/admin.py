@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from corvus.base.postgres_address import PostgresAddress
 from corvus.base.time import instant_at
 from corvus.store.operations.server import HostSeen, ServerStanding
-from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.backend import PostgresBackend
 from corvus.store.postgres.connection import ANSWER_SECONDS, ServerFacts, examined, run
 from corvus.store.postgres.look import Looks

@@ -8,12 +8,20 @@ network nor the time-outs of the server end such a wait. The client does, and cl
 from __future__ import annotations
 
 import time
-from typing import Any, TypeVar
+from collections.abc import Generator
+from typing import Any, Final, Self, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
 
 T = TypeVar("T")
+
+SILENCE_SECONDS: Final = 1.2
+"""How long a server may say nothing while a connection is made, unless the URL says how long.
+
+A far server answers eight times to let a client in over TLS, each soon; one that is away never.
+With the start of a command this stays below 2 s, and a first packet that is lost is sent again.
+"""
 
 
 class TimedConnection(psycopg.Connection[Any]):
@@ -43,3 +51,26 @@ class TimedConnection(psycopg.Connection[Any]):
             self.close()
             gen.close()
             raise psycopg.OperationalError(f"no answer in {seconds:g} s") from fault
+
+
+class ImpatientConnection(TimedConnection):
+    """A connection whose server is given up when it says nothing while the connection is made.
+
+    All of it may take as long as ``connect_timeout`` says, which counts in whole seconds.
+    """
+
+    @classmethod
+    def _connect_gen(cls, conninfo: str = "") -> Generator[Any, Any, Self]:
+        steps = super()._connect_gen(conninfo)
+        heard_at = time.monotonic()
+        ready: Any = None
+        try:
+            while True:
+                ready = yield steps.send(ready)
+                if ready:
+                    heard_at = time.monotonic()
+                elif time.monotonic() - heard_at > SILENCE_SECONDS:
+                    steps.close()
+                    raise psycopg.errors.ConnectionTimeout(f"no answer in {SILENCE_SECONDS:g} s")
+        except StopIteration as done:
+            return done.value

@@ -19,12 +19,12 @@ import psycopg
 
 from corvus.base.errors import OutcomeUnknown, StoreCorrupt, StoreUnavailable
 from corvus.base.ids import new_id
+from corvus.base.postgres_address import PostgresAddress
 from corvus.store.api import Begun, Changes, Look, StoreState
 from corvus.store.codec import Kind, Query, Row, values_of
 from corvus.store.kinds import BUDGETS, STATE, THE_STATE
 from corvus.store.looks import PRESENT, Fetched, Foreseen, Wanted
 from corvus.store.postgres import statements
-from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.answers import TimedConnection
 from corvus.store.postgres.connection import ANSWER_SECONDS, connect, local_settings
 from corvus.store.postgres.faults import explain
@@ -289,7 +289,7 @@ class PostgresBackend:
 
     def close(self) -> None:
         """Let go of the connections."""
-        self._seen.save()
+        self._seen.close()
         self._disconnect()
         self._looks.close()
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from corvus.base.errors import StoreUnavailable
 from corvus.base.extras import require_postgres
-from corvus.store.postgres.address import PostgresAddress
+from corvus.base.postgres_address import PostgresAddress
 from corvus.store.postgres.deadlines import Attempt, attempts
 from corvus.store.postgres.faults import explain
 
@@ -34,8 +34,13 @@ logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 OLDEST: Final = 130_000
 """The oldest server that is taken, as ``server_version_num``; PostgreSQL 12 ended in 2024."""
-CONNECT_SECONDS: Final = 2
-"""How long one server may take to answer, unless the URL says otherwise."""
+CONNECT_SECONDS: Final = 5
+"""How long one server may take to let a client in, unless the URL says otherwise."""
+CUT_SECONDS: Final = 2
+"""How long what was sent may stay unacknowledged: the network is cut, or the machine is away.
+
+Only the kernel of the other side counts, which acknowledges at once however busy the server is.
+"""
 LOCK_SECONDS: Final = 10
 """How long a transaction waits for the others."""
 STATEMENT_SECONDS: Final = 15
@@ -56,11 +61,12 @@ CONNECTING: Final = {
     "client_encoding": "UTF8",
     "connect_timeout": str(CONNECT_SECONDS),
     "keepalives": "1",
-    "keepalives_count": "3",
-    "keepalives_idle": "5",
-    "keepalives_interval": "2",
+    # A caller that waits for the lock sends nothing: its kernel asks whether anybody is there.
+    "keepalives_count": "2",
+    "keepalives_idle": "2",
+    "keepalives_interval": "1",
     "target_session_attrs": "read-write",
-    "tcp_user_timeout": "10000",  # milliseconds
+    "tcp_user_timeout": str(CUT_SECONDS * 1_000),
 }
 """What a connection is made with where the URL says nothing."""
 
@@ -189,11 +195,13 @@ def examined(
     require_postgres()
     import psycopg
 
-    from corvus.store.postgres.answers import TimedConnection
+    from corvus.store.postgres.answers import SILENCE_SECONDS, ImpatientConnection, TimedConnection
 
-    seconds = float(address.option("connect_timeout") or CONNECT_SECONDS)
+    stated = address.option("connect_timeout")
+    seconds = float(stated or SILENCE_SECONDS)
+    kind = TimedConnection if stated else ImpatientConnection
     try:
-        connection = TimedConnection.connect(
+        connection = kind.connect(
             **_parameters(address, attempts(address.hosts, seconds)),
             autocommit=True,
             prepare_threshold=None,

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from queue import Empty, SimpleQueue
 from typing import TypeAlias, TypeVar
 
-from corvus.store.postgres.address import PostgresHost
+from corvus.base.postgres_address import PostgresHost
 
 T = TypeVar("T")
 Attempt: TypeAlias = tuple[PostgresHost, str]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Final
 
 from corvus.base.errors import StoreCorrupt, StoreError, StoreUnavailable
+from corvus.base.postgres_address import PostgresAddress
 from corvus.store.api import Collided
-from corvus.store.postgres.address import PostgresAddress
 
 _CONFLICTS: Final = ("40001", "40P01")
 

@@ -3,6 +3,10 @@
 A standby that was behind when it was promoted, or a backup, has an older state: holds that were
 acknowledged are gone, and what they stood for could be spent twice. So it could in a store that was
 made again in the place of one that was lost.
+
+What is seen is in the file before anything is acknowledged, so that a process that is killed at any
+moment leaves it there. The disk has it within a second: only a machine that loses its power in the
+same second in which a standby takes over may forget what it saw in that second.
 """
 
 from __future__ import annotations
@@ -14,11 +18,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from corvus.base.errors import StoreCorrupt
-from corvus.base.own_files import open_own, replace_own
+from corvus.base.locks import FileLock
+from corvus.base.own_files import SAFE, open_own
 
-_SAVED_EVERY_SECONDS = 1.0
+_SYNCED_EVERY_SECONDS = 1.0
+_DIGITS = 19
+_READ_BYTES = 256
 _SEEN = ".seen"
-_SIZE_MAX = 100
 _NOTHING_SEEN = "", -1
 
 _log = logging.getLogger("corvus.store")
@@ -34,7 +40,8 @@ class SeenGeneration:
 
     def __init__(self, beside: Path | None) -> None:
         self._path = beside and beside.with_name(f"{beside.name}{_SEEN}")
-        self._saved = self._saved_at = float("-inf")
+        self._file: FileLock | None = None
+        self._written, self._synced_at = _NOTHING_SEEN, float("-inf")
         self._store_id, self._seen = self._read()
         self._is_forgotten = self._is_noted = self._is_logged = False
 
@@ -99,27 +106,33 @@ class SeenGeneration:
 
         Args:
             generation: What it made.
-            may_wait: Whether the file follows at the next ``save``; else within a second of use.
+            may_wait: Whether the file follows at the next note or ``close``; else it has it on
+                return.
         """
         self._seen, self._is_noted = max(self._seen, generation), True
-        if not may_wait and time.monotonic() - self._saved_at >= _SAVED_EVERY_SECONDS:
-            self.save()
+        if not may_wait:
+            self._keep()
 
-    def save(self) -> None:
-        """Write what was seen, once this process has changed the store.
+    def close(self) -> None:
+        """Let go of the file, which is on disk then if this process has changed the store."""
+        if self._is_noted:
+            self._keep()
+        if self._file is not None:
+            with suppress(OSError):
+                os.fsync(self._file.descriptor)
+            self._file.close()
+            self._file = None
+
+    def _keep(self) -> None:
+        """Write what was seen.
 
         A file that cannot be written is logged once, and stops nothing: what was committed is
         durable, and this process knows what it has seen.
         """
-        self._saved_at = time.monotonic()
-        if self._path is None or not self._is_noted or self._seen == self._saved:
+        if self._path is None or self._written == (self._store_id, self._seen):
             return
-        store_id, seen = self._read()
-        if store_id == self._store_id and seen >= self._seen and not self._is_forgotten:
-            return  # by another process of this host
         try:
-            os.makedirs(self._path.parent, exist_ok=True)
-            replace_own(self._path, f"{self._store_id} {self._seen}\n".encode())
+            self._write(self._path)
         except OSError as fault:
             if not self._is_logged:
                 _log.warning(
@@ -129,15 +142,43 @@ class SeenGeneration:
                 )
             self._is_logged = True
         else:
-            self._saved, self._is_logged = self._seen, False
+            self._written, self._is_logged = (self._store_id, self._seen), False
+
+    def _write(self, path: Path) -> None:
+        """Write what was seen in its place, unless another process of this host has seen more."""
+        if self._file is None or self._file.descriptor < 0:
+            os.makedirs(path.parent, exist_ok=True)
+            self._file = FileLock(path, os.O_RDWR | os.O_CREAT | SAFE)
+        descriptor = self._file.descriptor
+        self._file.take()
+        try:
+            there = os.pread(descriptor, _READ_BYTES, 0)
+            store_id, seen = _seen_in(there)
+            if store_id != self._store_id or seen < self._seen or self._is_forgotten:
+                content = f"{self._store_id} {self._seen:0{_DIGITS}}\n".encode()
+                os.pwrite(descriptor, content, 0)
+                if len(there) > len(content):
+                    os.ftruncate(descriptor, len(content))
+                self._is_forgotten = False
+        finally:
+            self._file.give_back()
+        if time.monotonic() - self._synced_at >= _SYNCED_EVERY_SECONDS:
+            self._synced_at = time.monotonic()
+            os.fsync(descriptor)
 
     def _read(self) -> tuple[str, int]:
         """Return the store, and its newest generation, that the file names."""
         if self._path is not None:
-            with suppress(OSError, ValueError):
-                with open(open_own(self._path, os.O_RDONLY), "rb") as stream:
-                    store_id, seen = stream.read(_SIZE_MAX).decode().split()
-                return store_id, int(seen)
+            with suppress(OSError), open(open_own(self._path, os.O_RDONLY), "rb") as stream:
+                return _seen_in(stream.read(_READ_BYTES))
+        return _NOTHING_SEEN
+
+
+def _seen_in(content: bytes) -> tuple[str, int]:
+    try:
+        store_id, seen = content.decode().split()
+        return store_id, int(seen)
+    except ValueError:
         return _NOTHING_SEEN
 
 

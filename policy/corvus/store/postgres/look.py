@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import psycopg
 
 from corvus.base.errors import StoreCorrupt
+from corvus.base.postgres_address import PostgresAddress
 from corvus.store.codec import Kind, Query, Row, values_of
-from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.connection import LOOK_ANSWER_SECONDS, connect, local_settings
 from corvus.store.postgres.faults import explain
 from corvus.store.postgres.packing import given_row, parameters

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from corvus.base.errors import StoreError
 from corvus.base.extras import require_postgres
+from corvus.base.postgres_address import PostgresAddress
 from corvus.store.health import StoreHealth, examined
 from corvus.store.kinds import KINDS
-from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.generation import SeenGeneration
 from corvus.store.spill import UNSETTLED
 
@@ -92,6 +92,11 @@ class PostgresPlace:
     def unsettled_path(self) -> Path:
         """Where settlements wait that could not be written."""
         return self._beside.with_name(f"{self._beside.name}{UNSETTLED}")
+
+    @property
+    def lease_path(self) -> Path:
+        """Where this host's own store lies, should it have slices of this one."""
+        return self._beside.with_name(f"{self._beside.name}.store")
 
     @property
     def admin(self) -> PostgresAdmin:

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from corvus.base.errors import StoreCorrupt, StoreTooNew, StoreUnavailable
 from corvus.base.ids import new_id
+from corvus.base.postgres_address import PostgresAddress
 from corvus.store.api import Collided, StoreState
 from corvus.store.kinds import STATE
-from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.connection import BEGIN, local_settings, run
 from corvus.store.postgres.faults import explain
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from corvus.base.postgres_address import PostgresAddress
 from corvus.store.api import StoreState
 from corvus.store.kinds import STATE
-from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.schema import MIGRATIONS, checksum
 
 _TAKEN: Final = """\

@@ -58,6 +58,7 @@ RULES: Final[dict[str, tuple[str, frozenset[str]]]] = {
     "upstream_target": ("governance", frozenset({"upstreams"})),
     "shared_store.unusable_store_url": ("governance", frozenset({"ledger"})),
     "shared_store.readable_password": ("governance", frozenset({"ledger"})),
+    "shared_store.leases_without_url": ("governance", frozenset({"ledger"})),
     "unpriced_default_model": ("", frozenset({"default_model"})),
 }
 """Run in this order, errors first, on what all layers together say, each where its table has one of

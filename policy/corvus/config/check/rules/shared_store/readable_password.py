@@ -33,7 +33,7 @@ def check(subject: Subject, reporter: Reporter) -> None:
     url = value_at(subject.tables, _URL)
     if not isinstance(url, str) or "@" not in url or reporter.is_reported(_URL):
         return
-    from corvus.store.postgres.address import AddressInvalid, PostgresAddress
+    from corvus.base.postgres_address import AddressInvalid, PostgresAddress
 
     try:
         has_password = PostgresAddress.of(url).has_password

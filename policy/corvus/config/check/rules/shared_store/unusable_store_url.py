@@ -30,7 +30,7 @@ def check(subject: Subject, reporter: Reporter) -> None:
     url = value_at(subject.tables, URL)
     if not isinstance(url, str) or reporter.is_reported(URL):
         return
-    from corvus.store.postgres.address import AddressInvalid, PostgresAddress
+    from corvus.base.postgres_address import AddressInvalid, PostgresAddress
 
     try:
         PostgresAddress.of(url)

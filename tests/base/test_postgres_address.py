@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corvus.store.postgres.address import AddressInvalid, PostgresAddress, PostgresHost
+from corvus.base.postgres_address import AddressInvalid, PostgresAddress, PostgresHost
 
 SECRET = "s3cret"
 
@@ -165,7 +165,7 @@ def _shown(url: str) -> str:
 
 def test_reading_a_url_imports_no_client() -> None:
     code = (
-        "import sys; from corvus.store.postgres.address import PostgresAddress;"
+        "import sys; from corvus.base.postgres_address import PostgresAddress;"
         "PostgresAddress.of('postgresql://h/d'); print('psycopg' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
