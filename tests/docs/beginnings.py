@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,22 @@ def _init(reader: Reader) -> None:
 def _claude_logs(reader: Reader) -> None:
     source = ROOT / "examples" / "first-light" / "sessions"
     shutil.copytree(source, reader.home / ".claude" / "projects" / "-work-web")
+
+
+def _governed_run(reader: Reader) -> None:
+    """One call in a session, and a status line that knows which budgets are in force."""
+    _init(reader)
+    for command in (
+        "corvus config set cost.daily_limit_usd=5 cost.session_limit_usd=2",
+        "corvus code --session s1 -- claude hello",
+    ):
+        assert reader.run(command).code == 0
+    reader.environment["NO_COLOR"] = "1"
+    for _ in range(100):  # the first line starts a process that finds out
+        if "day" in reader.run("echo '{}' | corvus statusline").printed:
+            return
+        time.sleep(0.2)
+    raise AssertionError("the status line shows no budget")
 
 
 def _init_team(reader: Reader) -> None:
@@ -74,6 +91,7 @@ BEGINNINGS: dict[str, Callable[[Reader], None]] = {
     "in demo": _in_demo,
     "init": _init,
     "logs of Claude Code": _claude_logs,
+    "governed run": _governed_run,
     "init for a team": _init_team,
     "checkout": _checkout,
     "archive": _archive,

@@ -11,7 +11,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from html import escape
@@ -175,7 +175,7 @@ def _corvus(folder: Path, *words: str) -> str:
 
 
 @contextmanager
-def _gateway(folder: Path) -> Iterator[str]:
+def _gateway(folder: Path) -> Generator[str]:
     command = [sys.executable, "-m", "corvus", "gateway", "--port", "0"]
     environment = os.environ | {"HOME": str(folder)}
     _corvus(folder, "token", "create", "ops", "--scope", "admin")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
+import select
 import shlex
 import shutil
 import socket
+import struct
 import subprocess
 import sys
+import termios
+import time
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,17 +96,18 @@ class Reader:
             assert named <= extras(), command
             return Ended(0, "")
         words = shlex.split(command, comments=True)
+        ended = Ended(0, "")
         match words:
             case []:
-                return Ended(0, "")
+                pass
             case ["export", *assignments]:
                 self.environment |= dict(one.split("=", 1) for one in assignments)
-                return Ended(0, "")
             case ["cd", folder]:
                 self.folder = (self.folder / folder).resolve(strict=True)
-                return Ended(0, "")
             case ["corvus", "gateway", *_]:
-                return Ended(0, self._serve(words))
+                ended = Ended(0, self._serve(words))
+            case ["corvus", "top", *_]:
+                ended = self._look(words)
             case ["corvus", *arguments] if self._capture and not (
                 _SHELL.search(command) or "--" in words
             ):
@@ -153,6 +160,32 @@ class Reader:
         )
         return Ended(ended.returncode, ended.stdout + ended.stderr)
 
+    def _look(self, words: list[str]) -> Ended:
+        """Open what fills a terminal, and leave it with ``q`` once it shows something."""
+        ours, theirs = os.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 40, 120, 0, 0))
+        with subprocess.Popen(
+            [sys.executable, "-m", *words],
+            cwd=self.folder,
+            env=self.environment | {"TERM": "xterm-256color"},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        ) as process:
+            os.close(theirs)
+            shown, until = b"", time.monotonic() + 60
+            while process.poll() is None and time.monotonic() < until:
+                if select.select([ours], [], [], 0.5)[0]:
+                    with suppress(OSError):  # it has let go of the terminal
+                        shown += os.read(ours, 65_536)
+                elif shown:  # it has drawn what there is
+                    os.write(ours, b"q")
+            code = process.poll()
+            process.kill()
+            os.close(ours)
+        assert code is not None, "it did not end"
+        return Ended(code, shown.decode(errors="replace"))
+
     def _serve(self, words: list[str]) -> str:
         process = subprocess.Popen(
             [sys.executable, "-m", *words, "--port", self.port],
@@ -178,13 +211,13 @@ def commands(text: str) -> Iterator[str]:
     command = ""
     for line in text.splitlines():
         command += line
+        if command.endswith("\\"):
+            command = command[:-1]
+            continue
         try:
             shlex.split(command, comments=True)
         except ValueError:
             command += "\n"  # a quote is open
-            continue
-        if line.endswith("\\"):
-            command = command[:-1]
             continue
         if command.strip():
             yield command.strip()

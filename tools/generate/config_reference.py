@@ -22,12 +22,13 @@ Amounts are USD with at most 9 decimal places; the names of days, weeks and mont
 `timezone` of a budget, else of UTC.
 """
 
-Schema = Mapping[str, Any]
+Schema = Any
+"""A table of a JSON Schema: a mapping from words to values of any kind."""
 
 
 def published() -> str:
     """Return the text of the page."""
-    root: Schema = document(Dialect.NATIVE)
+    root: Any = document(Dialect.NATIVE)
     sections: list[str] = []
     for name in sorted(root["properties"]):
         sections += _table(root["properties"][name], root["$defs"], name, f"[{name}]")
@@ -59,10 +60,10 @@ def _inside(value: Schema, known: Schema, path: str) -> tuple[Schema | None, str
         return value, path, f"[{path}]"
     entry = body.get("additionalProperties")
     if isinstance(entry, Mapping) and "properties" in _resolved(entry, known):
-        return {**entry, **_described(value)}, f"{path}.NAME", f"[{path}.NAME]"
+        return _with(entry, value), f"{path}.NAME", f"[{path}.NAME]"
     items = body.get("items")
     if isinstance(items, Mapping) and "properties" in _resolved(items, known):
-        return {**items, **_described(value)}, path, f"[[{path}]]"
+        return _with(items, value), path, f"[[{path}]]"
     return None, path, ""
 
 
@@ -102,8 +103,9 @@ def _resolved(schema: Schema, known: Schema) -> Schema:
     return {**found, **{key: value for key, value in schema.items() if key != "$ref"}}
 
 
-def _described(value: Schema) -> Schema:
-    return {"description": value["description"]} if "description" in value else {}
+def _with(body: Schema, above: Schema) -> Schema:
+    """Return the body of what a key holds, described as the key is."""
+    return body | {"description": above["description"]} if "description" in above else body
 
 
 def _written(value: object) -> str:

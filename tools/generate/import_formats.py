@@ -1,4 +1,4 @@
-"""The table of formats in ``docs/imports.md``, made from the importers themselves."""
+"""The formats and the fields in ``docs/imports.md``, made from the importers themselves."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ import sys
 from typing import Final
 
 from corvus.usage.importers import FORMATS, module_of
+from corvus.usage.importers.columns import FIELDS, REQUIRED
 from corvus.usage.importers.importer import Importer, importer_named
 
 _TABLE: Final = re.compile(r"(?<=<!-- formats -->\n)(.*?)(?=<!-- end of formats -->)", re.DOTALL)
+_FIELDS: Final = re.compile(r"(?<=<!-- fields -->\n)(.*?)(?=<!-- end of fields -->)", re.DOTALL)
 _SENTENCE: Final = re.compile(r"(.+?[.:])(?:\s|$)", re.DOTALL)
 
 
 def render(page: str) -> str:
-    """Return the text of the page with the table of today's formats.
+    """Return the text of the page with today's formats and fields.
 
     Raises:
-        ValueError: The text lacks the marks between which the table stands.
+        ValueError: The text lacks the marks between which they stand.
     """
-    if _TABLE.search(page) is None:
-        raise ValueError("docs/imports.md has no place for the table of formats")
-    return _TABLE.sub(lambda _: _table(), page)
+    for pattern, made in ((_TABLE, _table()), (_FIELDS, _fields())):
+        if pattern.search(page) is None:
+            raise ValueError("docs/imports.md has no place for the formats, or for the fields")
+        page = pattern.sub(lambda _, made=made: made, page)
+    return page
 
 
 def _table() -> str:
@@ -31,6 +35,14 @@ def _table() -> str:
         suffixes = ", ".join(f"`{suffix}`" for suffix in sorted(importer.suffixes))
         lines.append(f"| `{name}` | {_about(name)} | {suffixes} | {_home(importer)} |")
     return "\n".join([*lines, "", ""])
+
+
+def _fields() -> str:
+    needed, other = (
+        ", ".join(f"`{name}`" for name in FIELDS if (name in REQUIRED) == needed)
+        for needed in (True, False)
+    )
+    return f"\nNeeded: {needed}. Others: {other}, and `tags.NAME`.\n\n"
 
 
 def _about(name: str) -> str:

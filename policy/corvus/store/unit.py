@@ -672,4 +672,4 @@ def state_of(rows: StoreRows) -> StoreState:
         if (mark := mark_of(state.moved, rows.name)) is not None:
             raise mark.refusal(rows.name)
         return state
-    raise StoreCorrupt(f"{rows.name} has lost its own row; keep the file and start another")
+    raise StoreCorrupt(f"{rows.name} has lost its own row; restore a backup")

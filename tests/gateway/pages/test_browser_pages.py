@@ -63,7 +63,7 @@ CASES = [
     for by_day in [is_full == (name in IN_FULL) and (language == "en" or name in IN_SPANISH)]
 ]
 """Of each page what is looked at: its language, and whether in every scheme and width."""
-PHONE, DESKTOP, WALL = 360, 1280, 3840
+PHONE, TABLET, DESKTOP, WALL = 360, 768, 1280, 3840
 _RUN = "axe.run(document, {resultTypes: ['violations']%s}).then(all => all.violations)"
 ALL_RULES = _RUN % ""
 COLOURS = _RUN % ", runOnly: ['color-contrast']"
@@ -125,7 +125,7 @@ def test_a_page_is_sound_in_every_scheme_and_width(
     assert not any(found.values()), found
     if language == "en":
         picture(opened, f"{name} desktop dark")
-    for width in (DESKTOP, WALL, PHONE) if is_full else (PHONE,):
+    for width in (DESKTOP, TABLET, WALL, PHONE) if is_full else (TABLET, PHONE):
         page.set_viewport_size({"width": width, "height": 900})
         assert opened.overflow() <= 0, width
     if language == "en":

@@ -24,6 +24,7 @@ from corvus.store.postgres.place import PostgresPlace
 from corvus.store.store import Store
 from corvus.store.unit import Unit
 from tests.fakes import FrozenClock
+from tests.postgres import PostgresServer
 
 FUTURE = timedelta(hours=1)
 
@@ -172,17 +173,6 @@ def test_a_store_that_was_lost_is_not_made_again(
     assert "there is none any more" in (place.health(SystemClock().now()).problem or "")
 
 
-def test_health_says_what_the_role_may_not_do(
-    place: PostgresPlace, store: Store, address: PostgresAddress, postgres_url: str
-) -> None:
-    store.run(append)
-    now = SystemClock().now()
-    assert place.health(now).problem is None
-    execute(postgres_url, f"REVOKE INSERT ON {address.schema}.outbox FROM CURRENT_USER")
-    assert "no permission to write" in (place.health(now).problem or "")
-    execute(postgres_url, f"GRANT INSERT ON {address.schema}.outbox TO CURRENT_USER")
-
-
 def test_what_others_write_while_it_looks_is_nothing_that_the_server_lacks(
     place: PostgresPlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,6 +210,23 @@ def test_health_says_what_the_server_lacks(place: PostgresPlace, postgres_url: s
             store.run(append)
     set_back(postgres_url)
     assert "has lost the last" in (place.health(SystemClock().now()).problem or "")
+
+
+@pytest.mark.parametrize(("lost", "table"), [("INSERT", "reservation"), ("UPDATE", "store_lock")])
+def test_health_says_what_the_role_may_not_do(
+    place: PostgresPlace,
+    store: Store,
+    postgres_server: PostgresServer,
+    address: PostgresAddress,
+    lost: str,
+    table: str,
+) -> None:
+    """Tables that somebody restored without their rights can be looked at, and admit nothing."""
+    store.run(append)
+    postgres_server.query(f"REVOKE {lost} ON {address.schema}.{table} FROM corvus")
+    seen = place.health(SystemClock().now())
+    assert (seen.is_writable, seen.exists) == (False, True)
+    assert "corvus store init --sql" in (seen.problem or "")
 
 
 @pytest.mark.parametrize("obstacle", ["a folder", "no folder"])

@@ -303,7 +303,7 @@ def test_too_many_connections_are_said(make_postgres_server: MakeServer) -> None
         ("25006", StoreUnavailable, "can only be read"),
         ("25P03", StoreUnavailable, "fell silent"),
         ("53100", StoreUnavailable, "full disk"),
-        ("42501", StoreUnavailable, "grant it USAGE of the schema"),
+        ("42501", StoreUnavailable, "grant it what `corvus store init --sql` prints"),
         ("42P01", StoreCorrupt, "lost tables"),
         ("XX001", StoreCorrupt, "damaged table"),
         ("99999", StoreUnavailable, "failed"),
@@ -319,6 +319,22 @@ def test_a_state_of_sql_has_its_words(state: str, kind: type[StoreError], words:
     assert "h:5432/d" in str(found)
     assert SECRET not in str(found)
     assert "\n" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ('FATAL: role "corvus" is not permitted to log in', "refuses the user or the password"),
+        ('FATAL: too many connections for database "corvus"', "has no connection left"),
+        ('FATAL: too many connections for role "corvus"', "or the limit of the database or the"),
+        ("session is read-only", "default_transaction_read_only"),
+    ],
+)
+def test_what_a_server_says_while_it_refuses_a_connection_has_its_words(
+    said: str, words: str
+) -> None:
+    found = explain(psycopg.OperationalError(said), PostgresAddress.of("postgresql://h/d"))
+    assert words in str(found)
 
 
 def test_a_connection_whose_server_died_is_lost(make_postgres_server: MakeServer) -> None:

@@ -12,6 +12,13 @@ from corvus.store.api import Collided
 
 _CONFLICTS: Final = ("40001", "40P01")
 
+GRANT_IT: Final = (
+    "grant it what `corvus store init --sql` prints, or make it the owner of the schema"
+)
+_NO_CONNECTION_LEFT: Final = (
+    "has no connection left; raise max_connections, or the limit of the database or the role, or "
+    "put pgbouncer in front of it"
+)
 _BY_STATE: dict[str, tuple[type[StoreError], str]] = {
     "08": (StoreUnavailable, "lost the connection; look at the network and the server"),
     "25006": (
@@ -35,23 +42,19 @@ _BY_STATE: dict[str, tuple[type[StoreError], str]] = {
     "3D000": (StoreUnavailable, "has no such database; make it, or mend the URL"),
     "3F000": (
         StoreCorrupt,
-        "has lost the schema of the store; restore it from a backup, or run `corvus store init`",
+        "has lost the schema of the store; restore it from a backup",
     ),
     "42501": (
         StoreUnavailable,
-        "does not let this role do what a store needs: grant it USAGE of the schema, and SELECT, "
-        "INSERT, UPDATE and DELETE on all its tables",
+        f"refuses this role what the store needs; {GRANT_IT}",
     ),
     "42P01": (
         StoreCorrupt,
-        "has lost tables of the store; restore them from a backup, or run `corvus store init`",
+        "has lost tables of the store; restore it from a backup",
     ),
     "53100": (StoreUnavailable, "has a full disk; nothing was changed: make room and try again"),
     "53200": (StoreUnavailable, "has run out of memory; nothing was changed: try again"),
-    "53300": (
-        StoreUnavailable,
-        "has no connection left; raise max_connections, or put pgbouncer in front of it",
-    ),
+    "53300": (StoreUnavailable, _NO_CONNECTION_LEFT),
     "55P03": (
         StoreUnavailable,
         "is in use by others, who did not let go in time; nothing was changed: try again",
@@ -88,13 +91,15 @@ _BY_WORDS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"password authentication failed|no password supplied|authentication failed"
-        r"|no pg_hba.conf entry|role \".*\" does not exist|SCRAM|SASL",
+        r"|no pg_hba.conf entry|role \".*\" (?:does not exist|is not permitted to log in)"
+        r"|SCRAM|SASL",
         "refuses the user or the password; look at the URL, PGPASSFILE and pg_hba.conf",
     ),
     (r"database \".*\" does not exist", "has no such database; make it, or mend the URL"),
     (
-        r"too many clients|remaining connection slots|no more connections allowed",
-        "has no connection left; raise max_connections, or put pgbouncer in front of it",
+        r"too many clients|too many connections|remaining connection slots"
+        r"|no more connections allowed",
+        _NO_CONNECTION_LEFT,
     ),
     (
         r"starting up|shutting down|recovery mode|not yet accepting",
@@ -102,7 +107,8 @@ _BY_WORDS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"session is read-only|hot standby mode|server is not in|not writable",
-        "can only be read: a standby; name the primary as well",
+        "can only be read: a standby, or default_transaction_read_only is on; name the primary as "
+        "well, or reset the setting",
     ),
     (
         r"closed the connection|connection (?:is )?(?:lost|closed|bad)|consuming input failed"

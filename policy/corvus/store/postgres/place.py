@@ -20,6 +20,7 @@ from corvus.base.extras import require_postgres
 from corvus.base.postgres_address import PostgresAddress
 from corvus.store.health import StoreHealth, examined
 from corvus.store.kinds import KINDS
+from corvus.store.postgres.faults import GRANT_IT
 from corvus.store.postgres.generation import SeenGeneration
 from corvus.store.spill import UNSETTLED
 
@@ -29,19 +30,14 @@ if TYPE_CHECKING:
     from corvus.store.postgres.connection import Connection
     from corvus.store.postgres.look import Looks, PostgresLook
 
-_SIZE = """
-SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
-WHERE relkind = 'r' AND relnamespace = to_regnamespace(%s)
+_TABLES = """
+SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint,
+    coalesce(bool_and(has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
+        AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE'))
+        FILTER (WHERE relname = ANY(%s)), true)
+FROM pg_class WHERE relkind = 'r' AND relnamespace = to_regnamespace(%s)
 """
-
-_NOT_WRITABLE = """
-SELECT c.relname FROM pg_class c
-WHERE c.relkind = 'r' AND c.relnamespace = to_regnamespace(%s) AND c.relname = ANY(%s) AND NOT (
-    has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
-    AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')
-) LIMIT 1
-"""
-_OWN_TABLES = ["store_lock", "writer", *(kind.table for kind in KINDS)]
+"""What all tables take, and whether the role may do all with those that are written."""
 
 
 class PostgresPlace:
@@ -135,7 +131,7 @@ class PostgresPlace:
         Args:
             now: The present instant, aware.
         """
-        seen, schema = StoreHealth(self.name), self._address.schema
+        seen = StoreHealth(self.name)
         # Before the look: another process may note later what the look does not show yet.
         known = SeenGeneration(self._beside)
         try:
@@ -143,15 +139,16 @@ class PostgresPlace:
                 from corvus.store.postgres.look import PostgresLook
 
                 look = PostgresLook(connection, self._address)
-                ((size,),) = connection.execute(_SIZE, [schema]).fetchall()
-                # Only a server that can be written is connected to.
-                refused = connection.execute(_NOT_WRITABLE, [schema, _OWN_TABLES]).fetchall()
+                written = [*(kind.table for kind in KINDS), "store_lock", "writer"]
+                found = connection.execute(_TABLES, [written, self._address.schema]).fetchall()
+                ((size, may_write),) = found
                 seen = replace(
-                    seen, exists=look.version > 0, is_writable=not refused, size_bytes=int(size)
+                    seen, exists=look.version > 0, is_writable=may_write, size_bytes=int(size)
                 )
                 seen = examined(seen, look, now)
                 self._judge(connection, seen, known)
-                return seen
+                missing = f"the role may not write all tables of the store {self.name}; {GRANT_IT}"
+                return seen if may_write else replace(seen, problem=missing)
         except StoreError as fault:
             return replace(seen, problem=str(fault))
 

@@ -385,7 +385,8 @@ def known_version(connection: Connection, address: PostgresAddress) -> int:
         if any(tables.get(name) != columns for name, columns in _OWN.items()):
             raise StoreCorrupt(
                 f"the schema {address.schema} of {address.shown} has tables, and they are no store "
-                "of corvus; name another schema with ?schema= in the URL"
+                "of corvus, or not all of one; name another schema with ?schema= in the URL, or "
+                "restore a backup"
             )
         steps = run(
             connection,
