@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -524,6 +525,28 @@ def test_a_shared_store_is_no_part_of_the_backup_and_stores_are_not_mixed_up(pla
     own = place.back_up()
     with pytest.raises(LedgerError, match=r"governance\.ledger\.url"):
         restore(own, place.folder / "other.duckdb", shared, SystemClock())
+
+
+def test_of_a_shared_store_the_ledger_is_copied_and_goes_on_elsewhere(
+    place: Place, postgres_url: str
+) -> None:
+    place.config.write_text(f'{CONFIG}url = "{postgres_url}"\n')
+    place.spend(2)
+    assert place.run("ledger", "drain").exit_code == 0
+    done = place.run("ledger", "backup", "backups", "--format", "text")
+    assert done.exit_code == 0, done.output
+    assert "dump it now, with pg_dump" in done.stdout
+    backup = read_backup(place.backups)
+    assert backup.is_shared
+    assert [file.name for file in backup.files] == ["ledger.duckdb"]
+    place.spend(1)
+    other = str(place.folder / "other" / "l.duckdb")
+    restored = place.run("ledger", "restore", "backups", "--ledger", other, "--format", "json")
+    assert restored.exit_code == 0, restored.output
+    words = ("sql", "SELECT sum(calls) AS calls FROM usage_record", "--format", "csv")
+    answers = [place.run(*words, "--ledger", path).stdout for path in (str(place.ledger), other)]
+    assert answers[0] == answers[1] == "calls\n3\n", "what it lacked comes from the store"
+    gc.collect()  # closes what the runtimes of this process have left open for their next look
 
 
 def test_commands_back_up_restore_and_keep_in_the_audit_who_did(place: Place) -> None:

@@ -15,12 +15,12 @@ import psycopg
 import pytest
 
 from corvus import BudgetExceeded, Usage
-from corvus.base.errors import StoreUnavailable
+from corvus.base.errors import StoreError, StoreUnavailable
 from corvus.base.postgres_address import PostgresAddress
 from corvus.cli.exits import Exit
 from corvus.cli.main import main
 from corvus.runtime import local_actor
-from tests.postgres import PostgresServer, wait_until
+from tests.postgres import PostgresServer, drop_schema, wait_until
 from tests.test_shared_store import CENT, FIVE_CENTS, Host
 
 DOLLARS_2 = 200 * CENT
@@ -284,3 +284,57 @@ def test_a_store_whose_slices_are_out_is_not_moved(
     assert "hosts have slices" in capsys.readouterr().err
     assert doomed.spend(1) == 1
     assert main(move) == 0
+
+
+def test_a_host_renews_in_the_background_and_follows_lower_limits(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    ash, oak = quick(tmp_path / "ash", postgres_url), quick(tmp_path / "oak", postgres_url)
+    oak.spend(1)
+    with ash.runtime.governor() as governor:
+        with governor.call("m", session_id="s", estimate_usd=FIVE_CENTS) as call:
+            call.used(Usage(output_tokens=200))
+        host_id = governor.store.run(lambda unit: unit.state.store_id)
+        epochs = f"SELECT (SELECT epoch FROM lease_host WHERE id = ''), epoch FROM lease_host WHERE id = '{host_id}'"  # noqa: E501, S608
+        ((before, _),) = rows(postgres_url, epochs)
+        oak.config.write_text(
+            oak.config.read_text().replace("daily_limit_usd = 2", "daily_limit_usd = 1")
+        )
+        began = time.monotonic()
+        assert oak.spend(0) == 0, "its limit is noted"
+        ((present, _),) = rows(postgres_url, epochs)
+        assert int(str(present)) > int(str(before))
+        wait_until(lambda: len(set(rows(postgres_url, epochs)[0])) == 1, "the host has heard", 8)
+        assert time.monotonic() - began < 3.4 + 2, "within one renewal"
+        wait_until(lambda: not any(granted(postgres_url).values()), "what is idle came back", 12)
+        assert recorded(postgres_url) == 10 * CENT
+    assert oak.spend(100) == 18, "$1.00 less what both have spent"
+
+
+def test_a_host_that_stops_answers_for_its_processes_together(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    """The first process that ends leaves the slices to the other; the last gives them back."""
+    host = quick(tmp_path / "ash", postgres_url)
+    with host.runtime.governor() as first:
+        with (
+            host.runtime.governor() as second,
+            second.call("m", session_id="s", estimate_usd=FIVE_CENTS) as call,
+        ):
+            call.used(Usage(output_tokens=200))
+        assert any(granted(postgres_url).values())
+        assert recorded(postgres_url) == 5 * CENT, "it has reported"
+        assert first.engine.shared is not None
+    assert not any(granted(postgres_url).values())
+
+
+def test_a_store_of_slices_belongs_to_one_shared_store(
+    tmp_path: Path, postgres_server: PostgresServer, postgres_url: str
+) -> None:
+    """What it has to report is not reported elsewhere."""
+    host = quick(tmp_path / "ash", postgres_url)
+    host.spend(1)
+    drop_schema(postgres_server, postgres_url.rpartition("=")[2])
+    (tmp_path / "ash" / f"ledger.duckdb.{postgres_url.rpartition('=')[2]}.seen").unlink()
+    with pytest.raises(StoreError, match="another shared store"):
+        host.spend(1)

@@ -24,6 +24,7 @@ from corvus.model.policy import Policy
 from corvus.prices.lookup import PriceBooks
 from corvus.store import kinds
 from corvus.store.place import StorePlace, open_store, place_at
+from corvus.store.store import Store
 from corvus.store.unit import Unit, state_of
 
 
@@ -66,6 +67,11 @@ class Stores:
     def has_leases(self) -> bool:
         """Whether calls are held in a store of this host's own."""
         return self.own is not self.shared
+
+    @property
+    def each(self) -> tuple[Store, ...]:
+        """All of them, the one that holds calls first."""
+        return (self.own, self.shared) if self.has_leases else (self.own,)
 
     def governor(
         self,

@@ -14,6 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from corvus.version import __version__
 from tests.deploy.kit import (
     KIT,
     PROGRAM,
@@ -83,6 +84,11 @@ def pod_of(objects: dict[str, dict[str, Any]]) -> dict[str, Any]:
 def container(objects: dict[str, dict[str, Any]]) -> dict[str, Any]:
     (found,) = pod_of(objects)["containers"]
     return found
+
+
+def test_the_chart_is_of_this_version() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert chart["appVersion"] == __version__
 
 
 @pytest.mark.parametrize("values", [{}, SHARED, {"ingress": {"enabled": False}, "keysSecret": ""}])

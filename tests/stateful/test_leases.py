@@ -166,6 +166,18 @@ class Leases(RuleBasedStateMachine):
         self.under_fire(host, host.leases.renew, fuse)
 
     @precondition(lambda self: self.alive)
+    @rule(data=st.data(), fuse=st.sampled_from([None, *range(6)]))
+    def report(self, data: st.DataObject, fuse: int | None) -> None:
+        host = self.pick(data)
+        self.under_fire(host, host.leases.report, fuse)
+
+    @precondition(lambda self: self.alive)
+    @rule(data=st.data())
+    def renew_early(self, data: st.DataObject) -> None:
+        host = self.pick(data)
+        self.under_fire(host, lambda: host.leases.renew(is_early=True), None)
+
+    @precondition(lambda self: self.alive)
     @rule(data=st.data(), fuse=st.sampled_from([None, *range(16)]))
     def leave(self, data: st.DataObject, fuse: int | None) -> None:
         host = self.pick(data)

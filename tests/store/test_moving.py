@@ -17,6 +17,7 @@ from corvus.model.pending import PendingKind, PendingSettlement
 from corvus.store.api import Changes
 from corvus.store.kinds import SECRET, STATE, StoreSecret
 from corvus.store.moving import move_store
+from corvus.store.operations.move_event import Mover
 from corvus.store.place import audit_head, open_store, place_at
 from corvus.store.spill import spill
 from tests.store.contract import HELD
@@ -27,6 +28,7 @@ from tests.store.moves import (
     Places,
     Wrapped,
     WrappedBackend,
+    assert_both_say_so,
     fill,
     is_usable,
     kill_at,
@@ -55,6 +57,7 @@ def test_every_row_of_every_kind_arrives_and_the_old_copy_says_where_it_went(
     assert (done.undrained_events, done.is_resumed) == (EVENTS, False)
     assert done.open_holds == sum(row[2] == "held" for row in places.rows["reservation"])
     places.assert_moved()
+    assert_both_say_so(places)
     with pytest.raises(StoreMoved, match=r"elsewhere/b\.store"):
         audit_head(places.source)
 
@@ -95,7 +98,7 @@ def test_progress_ends_with_all_rows_copied_and_read_back(places: Places) -> Non
     def hear(done: int, total: int) -> None:
         heard.append((done, total))
 
-    move_store(places.source, places.target, on_progress=hear, page=PAGE)
+    move_store(places.source, places.target, Mover("ana"), on_progress=hear, page=PAGE)
     rows = sum(len(rows) for table, rows in places.rows.items() if table != STATE.table)
     assert heard[-1] == (2 * rows, 2 * rows)
     assert heard == sorted(heard)

@@ -293,9 +293,11 @@ class Service:
         self.stores.close()
 
     def _notifier_of(self, runtime: Runtime) -> Notifier:
-        stores = [self.stores.own, *([self.stores.shared] if self.stores.has_leases else [])]
         return Notifier(
-            stores, runtime.notify, self._redactor, on_result=self.metrics.count_notification
+            self.stores.each,
+            runtime.notify,
+            self._redactor,
+            on_result=self.metrics.count_notification,
         )
 
     def _replace_notifier(self, runtime: Runtime) -> None:

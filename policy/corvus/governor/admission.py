@@ -21,6 +21,7 @@ from corvus.governor.evaluate import NO_CALL, judge, state_of
 from corvus.governor.ladder.approvals import keep_alive, let_go, park, use
 from corvus.governor.ladder.rungs import Attempt, Ladder, Passage, Stop
 from corvus.governor.ladder.waiting import stand
+from corvus.governor.leases.desk import require_no_home
 from corvus.governor.overrides import consume
 from corvus.governor.records import append_refusal, event_row
 from corvus.governor.replay import answer_of, answer_text, is_same
@@ -76,6 +77,7 @@ def reserve(
 
     Raises:
         IdempotencyConflict: The key was used with another request.
+        SteeringRefused: Another host counts the session of the call (STO-3).
         StoreCorrupt: A balance contradicts itself; nothing is admitted (MIS-3).
     """
     in_force, request = InForce(rules, register), attempt.request
@@ -85,6 +87,8 @@ def reserve(
         events += more
         if replayed is not None:
             return replayed, [*events, *_leave(unit, attempt)]
+    if rules.slices is None:
+        require_no_home(unit, request)
     case = weigh(unit, rules, register, request)
     if case.mission is not None:
         keep_mission(unit, case.mission)

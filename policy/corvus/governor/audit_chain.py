@@ -14,12 +14,11 @@ from typing import TypedDict, Unpack
 
 from corvus.base.ids import new_id
 from corvus.base.money import NanoUSD
-from corvus.base.time import microseconds
 from corvus.events import Event, LimitsChanged
 from corvus.governor.leases.rows import raise_epoch
-from corvus.model.audit_hash import audit_hash
+from corvus.model.audit_hash import audit_hash, audit_row
 from corvus.model.budget import Budget
-from corvus.model.outbox import LedgerTable, Row
+from corvus.model.outbox import LedgerTable
 from corvus.model.policy import Policy
 from corvus.model.steering import AuditEvent, AuditKind
 from corvus.store.unit import Unit
@@ -72,29 +71,6 @@ def append_audit(
     if is_reset or kind is AuditKind.LIMITS_CHANGED:
         raise_epoch(unit)
     return event
-
-
-def audit_row(event: AuditEvent) -> Row:
-    """Return an event as a row of the ledger."""
-    return {
-        "position": event.position,
-        "id": event.id,
-        "kind": event.kind.value,
-        "recorded_at": microseconds(event.recorded_at),
-        "actor": event.actor,
-        "reason": event.reason,
-        "budget": event.budget,
-        "session_id": event.session_id,
-        "mission_id": event.mission_id,
-        "override_id": event.override_id,
-        "reservation_id": event.reservation_id,
-        "expires_at": microseconds(event.expires_at) if event.expires_at else None,
-        "removed_cost_nano_usd": event.removed_cost_nano_usd,
-        "removed_requests": event.removed_requests,
-        "details": event.details,
-        "previous_hash": event.previous_hash,
-        "hash": event.hash,
-    }
 
 
 def note_limits(unit: Unit, policy: Policy, origin: str, actor: str) -> tuple[None, list[Event]]:

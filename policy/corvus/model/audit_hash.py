@@ -1,4 +1,4 @@
-"""The hash that chains audit events: an edited, deleted or reordered one breaks it (AUD-2)."""
+"""Audit events as rows, and the hash that chains them: an edited one breaks it (AUD-2)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import fields
 from datetime import datetime
 
 from corvus.base.time import microseconds
+from corvus.model.outbox import Row
 from corvus.model.steering import AuditEvent
 
 GENESIS = "0" * 64
@@ -23,6 +24,29 @@ def audit_hash(event: AuditEvent) -> str:
     del values["hash"]
     canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def audit_row(event: AuditEvent) -> Row:
+    """Return an event as a row of the ledger."""
+    return {
+        "position": event.position,
+        "id": event.id,
+        "kind": event.kind.value,
+        "recorded_at": microseconds(event.recorded_at),
+        "actor": event.actor,
+        "reason": event.reason,
+        "budget": event.budget,
+        "session_id": event.session_id,
+        "mission_id": event.mission_id,
+        "override_id": event.override_id,
+        "reservation_id": event.reservation_id,
+        "expires_at": microseconds(event.expires_at) if event.expires_at else None,
+        "removed_cost_nano_usd": event.removed_cost_nano_usd,
+        "removed_requests": event.removed_requests,
+        "details": event.details,
+        "previous_hash": event.previous_hash,
+        "hash": event.hash,
+    }
 
 
 def _plain(value: object) -> object:

@@ -251,6 +251,7 @@ class AuditKind(StrEnum):
     SETTLEMENT_CORRECTED = "settlement_corrected"
     LEDGER_REBUILT = "ledger_rebuilt"
     LEASE_PRESUMED = "lease_presumed"
+    STORE_MOVED = "store_moved"
 
 
 @dataclass(frozen=True, slots=True)

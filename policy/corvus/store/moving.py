@@ -20,7 +20,8 @@ from typing import Any, TypeAlias
 
 from corvus.base.errors import StoreCorrupt, StoreMoveRefused
 from corvus.base.ids import new_id
-from corvus.base.time import Clock, SystemClock, instant_at, microseconds
+from corvus.base.time import instant_at, microseconds
+from corvus.model.outbox import OutboxEvent
 from corvus.store.api import Backend, Changes, Collided, Rows, StoreState
 from corvus.store.codec import Kind, Query, encoded, values_of
 from corvus.store.kinds import (
@@ -35,6 +36,7 @@ from corvus.store.kinds import (
 )
 from corvus.store.lease import THE_STORE
 from corvus.store.moved import MoveMark, MovePhase, mark_of
+from corvus.store.operations.move_event import Mover, last_event, move_event, with_event
 from corvus.store.place import StorePlace
 from corvus.store.spill import waiting
 
@@ -76,7 +78,7 @@ class MoveSummary:
 def move_store(
     source: StorePlace,
     target: StorePlace,
-    clock: Clock | None = None,
+    by: Mover,
     *,
     on_progress: Progress | None = None,
     page: int = _PAGE,
@@ -87,7 +89,7 @@ def move_store(
         source: Where it is; nobody may have it open.
         target: Where it goes: nothing is there, or a store that was never used, or what an earlier
             move of this very store has left.
-        clock: What stamps the marks; the machine's by default.
+        by: Who moves it.
         on_progress: Hears of the rows.
         page: Rows that one transaction copies, >= 1.
 
@@ -102,11 +104,11 @@ def move_store(
         raise StoreMoveRefused(f"the store {source.name} is there already; name another place")
     if not source.exists:
         raise StoreMoveRefused(f"there is no store at {source.name}, so there is nothing to move")
-    at_us = microseconds((clock or SystemClock()).now())
+    at_us = microseconds(by.clock.now())
     with _held(source) as leaving:
         state = _bare_state(leaving)
         if (gone := mark_of(state.moved, source.name)) is not None:
-            return _finish(gone, state, source, target)
+            return _finish(leaving, gone, source, target)
         _refuse_unsettled(source)
         _refuse_leased(leaving, state, source.name)
         mark = MoveMark(MovePhase.ARRIVING, source.full_name, new_id(at_us), at_us)
@@ -124,14 +126,13 @@ def move_store(
                 undrained_events=len(copy.sums[OUTBOX]),
             )
             moved = replace(mark, phase=MovePhase.MOVED, place=target.full_name)
-            leaving.commit(Changes(state=replace(state, moved=moved.text)))
-            _take_over(arriving, copy.state)
+            after, event = move_event(state, moved, by.actor)
+            leaving.commit(with_event(replace(after, moved=moved.text), event))
+            _take_over(arriving, after, event)
     return summary
 
 
-def _finish(
-    gone: MoveMark, state: StoreState, source: StorePlace, target: StorePlace
-) -> MoveSummary:
+def _finish(leaving: Rows, gone: MoveMark, source: StorePlace, target: StorePlace) -> MoveSummary:
     """End a move of which all but the last commit was done.
 
     Raises:
@@ -139,6 +140,7 @@ def _finish(
     """
     if gone.phase is not MovePhase.MOVED or not target.exists:
         raise gone.refusal(source.name)
+    state = _bare_state(leaving)
     with _opened(target) as arriving:
         arriving.begin()
         there = _bare_state(arriving)
@@ -150,7 +152,7 @@ def _finish(
         if not is_this or (here is not None and here.move != gone.move):
             raise gone.refusal(source.name)
         if here is not None:
-            _take_over(arriving, there)
+            _take_over(arriving, state, last_event(leaving, state))
     return MoveSummary(
         state.store_id,
         source.name,
@@ -161,10 +163,10 @@ def _finish(
     )
 
 
-def _take_over(arriving: Backend, state: StoreState) -> None:
+def _take_over(arriving: Backend, state: StoreState, event: OutboxEvent) -> None:
     """Let the copy be the store; other clocks at its new place have witnessed nothing yet."""
     arriving.begin()
-    arriving.commit(Changes(state=replace(state, moved="", witness="")))
+    arriving.commit(with_event(replace(state, moved="", witness=""), event))
 
 
 class _Sums:

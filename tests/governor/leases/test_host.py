@@ -14,9 +14,12 @@ from corvus import Governor
 from corvus.base.errors import SteeringRefused, StoreCorrupt, StoreUnavailable
 from corvus.base.money import NanoUSD
 from corvus.base.period import Period
+from corvus.events import Overrun
 from corvus.governor.leases import desk
-from corvus.governor.leases.dead import presume
+from corvus.governor.leases.dead import presume, reclaim
 from corvus.governor.leases.host import HostLeases
+from corvus.governor.leases.own import OwnRows
+from corvus.governor.leases.reports import take_over
 from corvus.governor.leases.rows import hosts as hosts_of
 from corvus.governor.leases.terms import Terms
 from corvus.model.budget import Budget, Measure, Rung
@@ -24,8 +27,8 @@ from corvus.model.outbox import LedgerTable, Row
 from corvus.model.request import Request
 from corvus.model.steering import AuditKind, OverrideRequest, ResetRequest
 from corvus.model.usage import Usage
-from corvus.store.kinds import budget_key
-from corvus.store.lease import LeaseHost
+from corvus.store.kinds import LEASES, budget_key
+from corvus.store.lease import Lease, LeaseHost
 from corvus.store.unit import Unit
 from tests.governor.leases.fleet import TTL, Fleet, Host, Killed
 
@@ -460,3 +463,101 @@ def test_a_question_about_a_call_takes_no_slice_no_session_and_no_override(fleet
     assert not host.governor.evaluate(_request(1001, "q")).allowed
     assert fleet.leases() == []
     assert host.ask(1001).override_id is not None, "it is there for the call"
+
+
+def test_a_session_that_a_host_counts_is_no_session_of_hosts_without_leases() -> None:
+    """Else each of them would have the whole of its limit."""
+    fleet = Fleet(DAY, Budget("session", Period.SESSION, 100, (80,), "k"))
+    host = fleet.host("a")
+    assert host.spend(60).allowed
+    with pytest.raises(SteeringRefused, match="counted by host a"):
+        fleet.strict.reserve(_request(60, "a-s"))
+    assert fleet.strict.reserve(_request(60, "other")).allowed
+    with pytest.raises(SteeringRefused, match="hosts without leases"):
+        host.governor.reserve(_request(60, "other"))
+    fleet.check()
+
+
+def test_a_session_budget_that_comes_later_counts_what_was_reported_before() -> None:
+    fleet = Fleet(DAY, Budget("spare", Period.SESSION, 5000, (80,), "k"))
+    host = fleet.host("a")
+    host.spend(60)
+    host.leases.renew()
+    host.spend(30)
+    later = Budget("session", Period.SESSION, 100, (80,), "k")
+    host.policy = replace(fleet.policy, budgets=(*fleet.policy.budgets, later))
+    host.start()
+    assert not host.ask(11).allowed
+    assert host.spend(10).allowed
+    (sum_,) = [one for one in host.sums("session") if one.key.session_id == "a-s"]
+    assert sum_.spent_nano_usd == 100
+
+
+def test_what_is_used_beyond_a_slice_is_known_to_all_once_it_is_heard_of(fleet: Fleet) -> None:
+    host, other = fleet.host("a"), fleet.host("b")
+    assert host.spend(10, cost=950).allowed
+    assert sum(fleet.total()) < 950, "it is not reported yet"
+    host.leases.hear(Overrun("r", 940, "api"))
+    host.leases.renew_in_turn(is_logged=False)
+    assert sum(fleet.total()) >= 950
+    assert not other.ask(60).allowed
+
+
+def test_a_report_that_comes_twice_or_overlaps_counts_once(fleet: Fleet) -> None:
+    host = fleet.host("a")
+    for _ in range(3):
+        host.spend(5)
+    events = host.store.run(lambda unit: [*unit.events(0, 100)], alone=True)
+    host.leases.renew()
+    spent, logged = fleet.total()[0], fleet.events(LedgerTable.USAGE_RECORD)
+    host_id, in_force = host.leases.host_id, host.shared.in_force
+    for again in (events, events[-1:], events[1:]):
+        seq, happened = fleet.store.run(
+            lambda unit, again=again: take_over(unit, in_force, host_id, again), alone=True
+        )
+        assert (seq, happened) == (events[-1].seq, [])
+    assert fleet.total()[0] == spent == 15
+    assert fleet.events(LedgerTable.USAGE_RECORD) == logged
+
+
+def test_a_report_that_leaves_events_out_is_refused(fleet: Fleet) -> None:
+    host = fleet.host("a")
+    for _ in range(3):
+        host.spend(5)
+    events = host.store.run(lambda unit: [*unit.events(0, 100)], alone=True)
+    host_id, in_force = host.leases.host_id, host.shared.in_force
+    with pytest.raises(StoreCorrupt, match="never"):
+        fleet.store.run(lambda unit: take_over(unit, in_force, host_id, events[1:]), alone=True)
+    assert fleet.total()[0] == 0
+
+
+def test_the_answer_to_an_earlier_question_takes_nothing_back(fleet: Fleet) -> None:
+    """Two processes of a host ask at once, and hear the answers in the other order."""
+    host = fleet.host("a")
+    host.spend(1)
+    (early,) = fleet.leases()
+    name = desk.SumName(_key_of(fleet), early.key.window_start_us, "", "usd")
+    for _ in range(30):
+        host.spend(1)
+    (late,) = _own_leases(host)
+    assert late.granted > early.granted
+    own = OwnRows(host.leases.host_id, "a")
+    host.store.run(lambda unit: own.take(unit, [desk.Slice(name, early, 0, 40)], None), alone=True)
+    assert _own_leases(host) == [late]
+
+
+def _own_leases(host: Host) -> list[Lease]:
+    return host.store.run(lambda unit: unit.rows.find(LEASES), alone=True)
+
+
+def test_a_host_that_still_renews_is_not_reclaimed(fleet: Fleet) -> None:
+    host = fleet.host("a")
+    host.spend(2)
+    with pytest.raises(SteeringRefused, match="still renews"):
+        fleet.store.run(lambda unit: reclaim(unit, "a", "ana", None), alone=True)
+    with pytest.raises(SteeringRefused, match="no host 'b'"):
+        fleet.store.run(lambda unit: reclaim(unit, "b", "ana", None), alone=True)
+    fleet.move(TTL + 1)
+    found = fleet.store.run(lambda unit: reclaim(unit, "a", "ana", None), alone=True)
+    assert [(one.budget, one.held) for one in found.slices] == [("day", 40)]
+    assert fleet.total() == (0, 40)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -99,12 +100,13 @@ def flush(
     runtime = opened(config, ledger)
     targets = _named(runtime, name)
     if runtime.bookkeeping.place.exists:
-        with runtime.bookkeeping.store() as store:
-            for target in targets:
-                store.run(lambda unit, name=target.name: queue.try_at_once(unit, name))
-                courier = _courier(runtime, store, target)
-                courier.deliver()
-                courier.release()
+        with closing(runtime.open_stores()) as stores:
+            for store in stores.each:
+                for target in targets:
+                    store.run(lambda unit, name=target.name: queue.try_at_once(unit, name))
+                    courier = _courier(runtime, store, target)
+                    courier.deliver()
+                    courier.release()
     names = {target.name for target in targets}
     standings = [each for each in runtime.notify_standings() if each.target.name in names]
     _emit_standings(output, standings)

@@ -220,7 +220,9 @@ def move(
     Example: corvus store move "postgresql://corvus@db.example/corvus?schema=team_a"
     """
     from corvus.answers.store import MOVED
+    from corvus.runtime import local_actor
     from corvus.store.moving import move_store
+    from corvus.store.operations.move_event import Mover
 
     runtime = opened(config, ledger, sets)
     with (
@@ -229,7 +231,8 @@ def move(
         counting("rows") as on_progress,
     ):
         _take_in(leaving, runtime)
-        done = move_store(leaving, arriving, runtime.clock, on_progress=on_progress)
+        by = Mover(local_actor(), runtime.clock)
+        done = move_store(leaving, arriving, by, on_progress=on_progress)
     emit(output, lambda: MOVED.body(done), lambda: print("\n".join(_moved_words(done, target))))
 
 

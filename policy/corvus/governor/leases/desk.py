@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from corvus.base.errors import StoreCorrupt
+from corvus.base.errors import SteeringRefused, StoreCorrupt
 from corvus.events import Event
 from corvus.governor.leases.budgets import needs_slice
 from corvus.governor.leases.dead import presume_dead
@@ -188,25 +188,23 @@ def claim(unit: Unit, host_id: str, session_id: str, project: str | None) -> str
     """Have a session belong to a host, unless it belongs to another (SES-1).
 
     Returns:
-        The name of the other host; ``None`` where it is this host's now.
+        Who counts it otherwise, in words; ``None`` where it is this host's now.
     """
     session = unit.session(session_id, project)
     if session is not None and session.home == host_id:
         return None
     if session is not None:
-        home = unit.get(LEASE_HOST, session.home) if session.home else None
-        return home.name if home is not None else "the shared store"
+        return counted_by(unit, session)
     unit.put_session(SessionRecord(session_id, unit.now, project=project, home=host_id))
     return None
 
 
 def other_home(unit: Unit, host_id: str, session_id: str, project: str | None) -> str | None:
-    """Return the name of the other host that counts a session; ``None`` where there is none."""
+    """Return the other host that counts a session, in words; ``None`` where there is none."""
     session = unit.session(session_id, project)
     if session is None or session.home in (None, host_id):
         return None
-    home = unit.get(LEASE_HOST, session.home)
-    return unit_name(home) if home is not None else session.home
+    return counted_by(unit, session)
 
 
 def lift(unit: Unit, rules: Rules, request: Request, host_id: str) -> Override | None:
@@ -220,6 +218,37 @@ def lift(unit: Unit, rules: Rules, request: Request, host_id: str) -> Override |
     """
     _present(unit, host_id)
     return _override(unit, rules, request, host_id)
+
+
+def counted_by(unit: Unit, session: SessionRecord) -> str:
+    """Return who counts a session, in words."""
+    if session.home is None:
+        return "the shared store, for hosts without leases"
+    home = unit.get(LEASE_HOST, session.home)
+    return f"host {unit_name(home)}" if home is not None else f"host {session.home}"
+
+
+def require_no_home(unit: Unit, request: Request) -> None:
+    """Check that no host with leases counts the session of a call that is admitted strictly.
+
+    Args:
+        unit: The transaction under way, of the shared store.
+        request: The call.
+
+    Raises:
+        SteeringRefused: One does, and the sum of the session is there alone.
+    """
+    session = unit.session(request.session_id, request.project)
+    if session is not None and session.home is not None:
+        raise elsewhere(request.session_id, counted_by(unit, session))
+
+
+def elsewhere(session_id: str, by: str) -> SteeringRefused:
+    """Return the refusal of a call whose session counts elsewhere; ``by`` is who counts it."""
+    return SteeringRefused(
+        f"session {session_id!r} is counted by {by}, and a session belongs to one: go on there, or "
+        "name another session"
+    )
 
 
 def leave(unit: Unit, host_id: str) -> None:

@@ -258,9 +258,7 @@ class HostLeases:
             lambda unit: desk.other_home(unit, self.host_id, session_id, project)
         )
         if other is not None:
-            raise SteeringRefused(
-                f"session {session_id!r} is counted by host {other}: steer it there"
-            )
+            raise SteeringRefused(f"session {session_id!r} is counted by {other}: steer it there")
 
     def close(self) -> None:
         """Report, and give back all that is not used; the holds of running calls stay held.
@@ -344,10 +342,7 @@ class HostLeases:
         session = fault.request.session_id, fault.request.project
         other = self._of_shared(lambda unit: desk.claim(unit, self.host_id, *session))
         if other is not None:
-            raise SteeringRefused(
-                f"session {session[0]!r} is counted by host {other}, and a session belongs to one "
-                "host: go on there, or name another session"
-            )
+            raise desk.elsewhere(session[0], other)
         if len(self.slices.claimed) >= _CLAIMED_MAX:
             self.slices.claimed.clear()
         self.slices.claimed.add(session)

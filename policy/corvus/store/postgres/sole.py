@@ -15,7 +15,7 @@ from corvus.store.api import Begun
 from corvus.store.looks import Foreseen
 from corvus.store.postgres.backend import PostgresBackend, Statement
 
-_PATIENCE_SECONDS = 2.0
+_PATIENCE_SECONDS = 5.0
 """How long the server may take to notice that a connection was closed."""
 _PAUSE_SECONDS = 0.1
 _RECENT_US = 60 * 10**6
