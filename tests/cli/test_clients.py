@@ -150,6 +150,15 @@ def test_settings_that_the_command_names_are_kept(
     assert setup_of(broken, run)[0] == broken, "Claude Code says what is wrong with it"
 
 
+def test_claude_code_gets_the_key_of_the_run_as_a_token_alone(run: Situation) -> None:
+    """Of a key that is new to it, it asks at a terminal whether to use it; each run has one."""
+    _, variables = setup_of(["claude"], run)
+    assert "ANTHROPIC_API_KEY" not in variables
+    assert variables["ANTHROPIC_AUTH_TOKEN"] == KEY
+    _, variables = setup_of(["python", "x.py"], run)
+    assert variables["ANTHROPIC_API_KEY"] == KEY
+
+
 def test_claude_code_keeps_its_log_in_at_the_address_of_the_proxy(run: Situation) -> None:
     words, variables = setup_of(["claude"], replace(run, key=None))
     assert settings_of(words) == {"env": {"ANTHROPIC_BASE_URL": URL}}

@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     ROOT / "README.md",
     *sorted(path for path in (ROOT / "docs").rglob("*.md") if path.parent.name != "rules"),
+    *sorted((ROOT / "examples").glob("*/README.md")),
 ]
 """All that have examples; those of rules are made from the table of codes, and tested with it."""
 
@@ -55,6 +56,11 @@ class Page(NamedTuple):
     @property
     def text(self) -> str:
         return self.path.read_text(encoding="utf-8")
+
+    @property
+    def is_of_an_example(self) -> bool:
+        """Whether its reader works in a copy of the folder that it is in."""
+        return self.path.parent.parent.name == "examples"
 
     @property
     def prose(self) -> str:

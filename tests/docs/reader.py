@@ -66,6 +66,7 @@ class Reader:
         programs.mkdir()
         for played in (ROOT / "tests" / "docs" / "programs").iterdir():
             shutil.copy(played, programs)
+        (programs / "codex").symlink_to("claude")
         for name in ("python", "python3"):
             (programs / name).write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
             (programs / name).chmod(0o755)
@@ -87,6 +88,11 @@ class Reader:
     def start(self, name: str) -> None:
         """Do what a page says that its reader has done before."""
         BEGINNINGS[name](self)
+
+    def copy(self, folder: Path) -> None:
+        """Work in a copy of a folder from now on."""
+        self.folder = self.home / folder.name
+        shutil.copytree(folder, self.folder)
 
     def run(self, command: str) -> Ended:
         """Run one command as a shell would; in this process, if it is a plain one of ours."""

@@ -46,6 +46,8 @@ def reader(
 def test_a_page_does_what_it_says(path: Path, reader: Reader) -> None:
     page = Page(path)
     following = Following(reader)
+    if page.is_of_an_example:
+        reader.copy(path.parent)
     for mark in page.marks:
         if mark.startswith("start "):
             reader.start(mark.removeprefix("start "))

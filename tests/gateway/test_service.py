@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from corvus.base.errors import SettingRefused
+from corvus.base.errors import LedgerError, PolicyError, SettingRefused
+from corvus.bookkeeping import Bookkeeping
 from corvus.gateway.service import ConfigFile, Service
 from corvus.runtime import Runtime, open_runtime
 from tests.cli.places import Place
@@ -195,3 +196,25 @@ def test_a_change_by_a_form_of_what_the_environment_decides_is_refused(
             service.change_keys({("cost", "daily_limit_usd"): "500"}, "ana")
         assert service.runtime is runtime
     assert place.config.read_bytes() == before
+
+
+def test_a_fault_of_the_ledger_stands_until_it_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``readyz`` is asked at any moment: while a full disk is tried again, it is still full."""
+    place = Place(tmp_path)
+    runtime = open_runtime([place.config], ledger=place.ledger)
+    faults: list[PolicyError | None] = []
+
+    def drain(*_: object, **__: object) -> None:
+        faults.append(service.drain_fault)
+        if len(faults) < 3:
+            raise LedgerError("the disk is full")
+
+    monkeypatch.setattr(Bookkeeping, "drain", drain)
+    with closing(runtime.open_stores()) as stores:
+        service = Service(runtime, stores)
+        for _ in range(3):
+            service.drain()
+        assert service.drain_fault is None
+    assert [fault is None for fault in faults] == [True, False, False]

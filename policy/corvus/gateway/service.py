@@ -265,15 +265,15 @@ class Service:
 
     def drain(self) -> None:
         """Hand events over to the ledger; a fault is kept for ``readyz``, and nothing is lost."""
-        self.drain_fault = None
+        found: PolicyError | None = None
         with self._ledger_lock:
             try:
                 self.stores.report()
                 self.runtime.bookkeeping.drain(self.stores.shared, learns=self._learns())
             except PolicyError as fault:
-                if isinstance(fault, StoreError) and self.stores.goes_on():
-                    return  # it is drained once the store is back
-                self.drain_fault = fault
+                if not (isinstance(fault, StoreError) and self.stores.goes_on()):
+                    found = fault  # else it is drained once the store is back
+        self.drain_fault = found
 
     def _learns(self) -> bool:
         """Return whether it is time to learn from what is recorded: at first, and each hour."""

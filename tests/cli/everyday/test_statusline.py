@@ -262,6 +262,19 @@ def test_a_run_without_a_config_has_its_own_limits_in_the_line(tmp_path: Path) -
     assert list(state.iterdir()) == [], "it goes with the run"
 
 
+def test_who_does_not_close_the_pipe_does_not_keep_the_line_waiting(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "corvus", "statusline"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd=tmp_path
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(SAID).encode())
+        process.stdin.flush()
+        assert process.stdout.read() == b"session $0.12\n"
+
+
 def test_in_a_run_without_a_card_nothing_is_started(tmp_path: Path) -> None:
     """What another process would find out is not what governs the run."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CORVUS_RUN": "01a2"}

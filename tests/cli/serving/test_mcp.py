@@ -13,7 +13,10 @@ import pytest
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
+from corvus.base.money import NanoUSD
+from corvus.cli.everyday.card import of_run, runtime_of_run
 from corvus.cli.serving.agent_tools import server_of
+from corvus.compile import RunLimits
 from tests.cli.places import ROOT, Place
 
 READING = {
@@ -168,3 +171,19 @@ def test_it_is_served_over_the_pipes_of_a_process(tmp_path: Path) -> None:
     told = asyncio.run(asyncio.wait_for(scene(), 60)).structured_content
     (day,) = [one for one in told["budgets"] if one["name"] == "day"]
     assert day["spent_usd"] == 0.5
+
+
+def test_in_a_run_it_answers_by_the_limits_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were stated on the command line of the run, which the server has not seen."""
+    place = Place(tmp_path)
+    limits = RunLimits(daily_nano_usd=NanoUSD(3 * 10**9))
+    runtime = place.runtime.limited(limits)
+    with of_run(runtime, "01a2", "a", None, limits):
+        monkeypatch.setenv("CORVUS_RUN", "01a2")
+        found = runtime_of_run(os.environ)
+    assert found is not None
+    assert (found.ledger_path, found.config_paths) == (place.ledger, (place.config,))
+    assert [one.limit for one in found.policy.budgets if one.name == "day"] == [3 * 10**9]
+    assert runtime_of_run(os.environ) is None, "the run has ended"

@@ -71,11 +71,13 @@ class Setup:
         variables: Next to what it has.
         words: What follows its name on the command line.
         replaced: Of its own words, those to put in the place of others, by their position.
+        left_out: Variables that every other command is given.
     """
 
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
     words: Sequence[str] = ()
     replaced: Mapping[int, str] = field(default_factory=dict[int, str])
+    left_out: Sequence[str] = ()
 
 
 def variables_of(situation: Situation) -> dict[str, str]:
@@ -135,9 +137,11 @@ def setup_of(command: Sequence[str], situation: Situation) -> tuple[list[str], d
         reason = fault.strerror or str(fault)
         raise PolicyError(f"cannot write what {command[at]} reads: {reason}") from fault
     own = [setup.replaced.get(place, word) for place, word in enumerate(command[at + 1 :])]
-    return [*command[: at + 1], *setup.words, *own], variables | dict(setup.variables)
+    given = {name: text for name, text in variables.items() if name not in setup.left_out}
+    return [*command[: at + 1], *setup.words, *own], given | dict(setup.variables)
 
 
+_CLAUDE_KEY = "ANTHROPIC_API_KEY"
 Row: TypeAlias = Callable[[Situation, Sequence[str]], Setup]
 
 
@@ -163,7 +167,8 @@ def _claude_code(situation: Situation, words: Sequence[str]) -> Setup:
     """Return what Claude Code needs: the settings of a user would count before its variables.
 
     A cloud is chosen where the user has chosen it, or where the config has no other upstream that
-    speaks Anthropic's words; the switches are withheld otherwise.
+    speaks Anthropic's words; the switches are withheld otherwise. It gets the key of the run as a
+    token alone: of a key that is new to it, it asks at a terminal whether to use it, at each run.
     """
     key, cloud = situation.key, _cloud_of(situation)
     variables: dict[str, str] = {}
@@ -180,7 +185,8 @@ def _claude_code(situation: Situation, words: Sequence[str]) -> Setup:
     if key is not None:
         stated["ANTHROPIC_AUTH_TOKEN"] = key
     placed = settings_files.claude_code(words, stated, situation.folder)
-    return Setup(variables | stated, placed.words, placed.replaced)
+    left_out = () if key is None else (_CLAUDE_KEY,)
+    return Setup(variables | stated, placed.words, placed.replaced, left_out)
 
 
 def _cloud_of(situation: Situation) -> Kind | None:

@@ -294,7 +294,7 @@ class Run:
         from corvus.cli.everyday.card import of_run
 
         mission = None if self._mission is None else self._mission_request(self._mission)
-        return of_run(self._runtime, self._id, self.session_id, mission)
+        return of_run(self._runtime, self._id, self.session_id, mission, self._request.limits)
 
     def _mission_request(self, mission: str) -> MissionRequest:
         limit = self._request.limits.run_nano_usd

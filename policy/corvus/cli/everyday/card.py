@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,20 +24,24 @@ from corvus.cli.everyday.line import (
     STALE_SECONDS,
     card_path,
     fingerprint,
+    read_card,
     signature,
     state_folder,
 )
+from corvus.diagnostics.plain import escape
 from corvus.governor.rules import MISSION, budgets_to_register
 from corvus.store.kinds import budget_key
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from corvus.compile import RunLimits
     from corvus.model.budget import Budget
     from corvus.model.status_report import StatusReport
     from corvus.model.steering import MissionRequest
     from corvus.runtime import Runtime
 
+_FAULT_MAX = 160
 _HOLDS_SECONDS = 3600
 _WINDOWS = 10
 _KEPT_SECONDS = 7 * 86_400
@@ -67,7 +72,7 @@ def refresh(directory: Path, environment: Mapping[str, str]) -> None:
         if card["store"] is None and not runtime.bookkeeping.place.is_shared:
             card["places"] |= _places([Path(runtime.bookkeeping.place.name)])  # none is there yet
     except PolicyError as fault:
-        card["fault"] = f"corvus: {str(fault).splitlines()[0]}"
+        card["fault"] = escape(f"corvus: {str(fault).splitlines()[0]}"[:_FAULT_MAX])
         card["places"] = card["places"] or _tried(environment)
     write(where, card)
     with suppress(OSError):
@@ -77,7 +82,11 @@ def refresh(directory: Path, environment: Mapping[str, str]) -> None:
 
 @contextmanager
 def of_run(
-    runtime: Runtime, run_id: str, session_id: str, mission: MissionRequest | None
+    runtime: Runtime,
+    run_id: str,
+    session_id: str,
+    mission: MissionRequest | None,
+    limits: RunLimits,
 ) -> Generator[None]:
     """Keep a card for the command of a run, whose limits stand in no config, while it lasts.
 
@@ -88,10 +97,16 @@ def of_run(
         run_id: Of the run.
         session_id: Of the run.
         mission: Of the run, if it is one.
+        limits: What its options limit.
     """
     environment = {**os.environ, "CORVUS_RUN": run_id}
     where = card_path(environment, "")
     card = _empty("", environment)
+    card["run"] = {
+        "config": [os.path.abspath(path) for path in runtime.config_paths],
+        "ledger": os.path.abspath(runtime.ledger_path),
+        "limits": asdict(limits),
+    }
     with suppress(PolicyError, OSError):
         card |= _in_force(runtime, session_id, mission, holds_seconds=_KEPT_SECONDS)
         write(where, card)
@@ -100,6 +115,28 @@ def of_run(
     finally:
         with suppress(OSError):
             os.unlink(where)
+
+
+def runtime_of_run(environment: Mapping[str, str]) -> Runtime | None:
+    """Return what governs the run that this process belongs to; ``None`` outside of one.
+
+    Its limits, and perhaps its config, were stated on a command line that this process has not
+    seen. Settings of ``--set`` are not among them.
+
+    Raises:
+        ConfigError: The config of the run has errors by now.
+    """
+    if not environment.get("CORVUS_RUN"):
+        return None
+    card = read_card(environment, "", time.time_ns() // 1000)
+    run = (card or {}).get("run")
+    if run is None:
+        return None
+    from corvus.compile import RunLimits
+    from corvus.runtime import open_runtime
+
+    limits = RunLimits(**run["limits"])
+    return open_runtime(run["config"], ledger=run["ledger"]).limited(limits)
 
 
 def _empty(directory: str, environment: Mapping[str, str]) -> dict[str, Any]:
@@ -114,6 +151,7 @@ def _empty(directory: str, environment: Mapping[str, str]) -> dict[str, Any]:
         "as_of_us": None,
         "fault": "",
         "is_enforced": False,
+        "run": None,
         "store": None,
         "day": None,
         "budgets": [],

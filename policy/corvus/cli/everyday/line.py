@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import sys
 import time
 import zlib
@@ -30,6 +31,7 @@ STALE_SECONDS = 60.0
 _STARTING_SECONDS = 15.0
 """For so long after a process was started in the background no other is."""
 _INPUT_MAX = 1 << 20
+_INPUT_SECONDS = 0.5
 _WAIT_SECONDS = 0.05
 _SHOWN_MAX = 4
 _NANO = 10**9
@@ -228,9 +230,23 @@ def _said() -> Mapping[str, Any]:
     if stream is None or stream.isatty():
         return {}
     try:
-        return _object(json.loads(stream.buffer.read(_INPUT_MAX)))
+        return _object(json.loads(_input(stream.fileno())))
     except (ValueError, RecursionError, OSError):
         return {}
+
+
+def _input(descriptor: int) -> bytes:
+    """Read to the end, or as far as it comes in time: whoever writes may not close."""
+    found, until = b"", time.monotonic() + _INPUT_SECONDS
+    while len(found) < _INPUT_MAX:
+        left = until - time.monotonic()
+        if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+            break
+        piece = os.read(descriptor, 65_536)
+        if not piece:
+            break
+        found += piece
+    return found
 
 
 def _object(value: Any) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ It speaks the Model Context Protocol, to which standard output belongs; what the
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -41,5 +42,8 @@ def mcp(
         raise GatewayRefused(
             f"corvus mcp needs {missing.name}: pip install 'corvus-policy[mcp]'"
         ) from None
-    runtime = opened(config, ledger, sets)
+    from corvus.cli.everyday.card import runtime_of_run
+
+    of_run = None if config or sets or ledger else runtime_of_run(os.environ)
+    runtime = of_run or opened(config, ledger, sets)
     server_of(runtime, lifts=allow).run("stdio")
