@@ -109,6 +109,9 @@ def test_the_sql_for_an_administrator_makes_a_store_that_a_role_without_rights_c
         real_place.spend(75)
         answer(capsys, real_place, "move", as_role)
         assert answer(capsys, real_place, "status", as_role)["state"] == "ok"
+        mistyped = as_role.replace(schema, "by_hnad")
+        assert real_place.run("store", "status", mistyped) == Exit.LEDGER_UNAVAILABLE
+        assert "this role may not make one: mend the schema" in capsys.readouterr().out
         with (
             psycopg.connect(as_role.partition("?")[0]) as connection,
             pytest.raises(psycopg.errors.InsufficientPrivilege),
