@@ -122,7 +122,7 @@ def _bring_up_to_date(place: StorePlace, output: str | None, *, dry_run: bool = 
     server = place.admin.server() if before else None
     others = server.hosts if server is not None else ()
     if not dry_run:
-        place.backend().close()
+        place.admin.make()
     after = place.admin.newest_version if dry_run else _version(place)
     body: dict[str, object] = {
         "store": place.name,
