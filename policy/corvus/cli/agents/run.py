@@ -166,7 +166,7 @@ class Run:
 
         Raises:
             RunRefused: There is none, and the user did not say ``--ungoverned``; or the user said
-                so beside a limit.
+                so in addition to a limit.
         """
         request = self._request
         if request.ungoverned and request.limits.options:
