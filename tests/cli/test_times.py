@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from corvus.base.errors import ReportParameterInvalid
-from corvus.cli.times import clock_at, parse_instant, parse_since, parse_until
+from corvus.cli.times import clock_at, parse_since, parse_until
+from corvus.reporting.times import parse_instant
 
 NOW = datetime(2026, 3, 1, 10, 30, tzinfo=UTC)
 
