@@ -79,6 +79,32 @@ def amounts_in(measure: str, amount: int) -> Amounts:
             return Amounts(calls=amount)
 
 
+class Turn(NamedTuple):
+    """Which of its conversations with the shared store a host has had last, and begins now.
+
+    Each has a name that nobody can guess, and both stores keep it: so a copy of a host's own store,
+    or one that was set back, is known by the name of a conversation that is not the last.
+
+    Attributes:
+        last: The name of the last; empty before the first.
+        begun: The name of the one that was begun and perhaps not heard out; empty where none is.
+    """
+
+    last: str = ""
+    begun: str = ""
+
+    @staticmethod
+    def of(text: str) -> Turn:
+        """Return a turn as a row of a host's own store keeps it."""
+        last, _, begun = text.partition(" ")
+        return Turn(last, begun)
+
+    @property
+    def text(self) -> str:
+        """The same as the row keeps it."""
+        return f"{self.last} {self.begun}"
+
+
 @dataclass(frozen=True, slots=True)
 class LeaseHost:
     """A host that has slices.
@@ -91,7 +117,8 @@ class LeaseHost:
         seen_us: When it was heard of last, microseconds of the shared store's clock.
         until_us: Until when it may use its slices: by that clock in the shared store, in the
             host's own store by the time since its machine started.
-        boot: Which start of the machine; empty in the shared store.
+        boot: Which start of the machine. In the shared store it is the turn of the host instead,
+            and its own store keeps that in the row of the shared one (``Turn``).
         is_presumed: Whether what it had left is presumed to be spent: nobody heard of it for long.
     """
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 from corvus import Decision, Governor, Policy
@@ -83,6 +84,14 @@ class FusedStore(Store):
         answer = super().run(step, **more)
         self.fuse.burn()
         return answer
+
+
+def copy_store(path: Path, to: Path) -> None:
+    """Copy the files of a host's own store, as a backup does or a machine that is cloned."""
+    for name in ("", "-wal"):
+        source = path.with_name(f"{path.name}{name}")
+        if source.exists():
+            copyfile(source, to.with_name(f"{to.name}{name}"))
 
 
 class Host:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -28,9 +29,9 @@ from corvus.model.request import Request
 from corvus.model.steering import AuditKind, OverrideRequest, ResetRequest
 from corvus.model.usage import Usage
 from corvus.store.kinds import LEASES, budget_key
-from corvus.store.lease import Lease, LeaseHost
+from corvus.store.lease import Lease, LeaseHost, Turn
 from corvus.store.unit import Unit
-from tests.governor.leases.fleet import TTL, Fleet, Host, Killed
+from tests.governor.leases.fleet import TTL, Fleet, Host, Killed, copy_store
 
 DAY = Budget("day", Period.DAY, 1000, (80,), "cost.daily_limit_usd")
 
@@ -418,8 +419,56 @@ def test_a_store_that_was_set_back_is_refused() -> None:
     for _ in range(3):
         host.spend(5)
     host.leases.renew()
+    turn = host.store.run(OwnRows.turn)
     with pytest.raises(StoreCorrupt, match="set back"):
-        fleet.store.run(lambda unit: desk.join(unit, host.leases.host_id, "a", 1, 2))
+        fleet.store.run(lambda unit: desk.join(unit, host.leases.host_id, "a", 1, 2, turn))
+
+
+def test_two_stores_of_one_id_spend_one_slice_together_and_no_more(tmp_path: Path) -> None:
+    """A folder that was copied, or a machine: each would use the slices of the other again."""
+    fleet = Fleet(DAY)
+    host = fleet.host("a", tmp_path / "a")
+    assert host.spend(5).allowed
+    copy_store(tmp_path / "a", tmp_path / "b")
+    twin = fleet.host("a", tmp_path / "b")
+    assert twin.leases.host_id == host.leases.host_id
+    assert twin.spend(5).allowed
+    with pytest.raises(StoreCorrupt, match=r"copied or set back.*another ledger"):
+        host.leases.renew()
+    with pytest.raises(StoreCorrupt, match="copied or set back"):
+        host.spend(700)
+    twin.leases.renew()
+    assert twin.spend(100).allowed
+
+
+def test_a_store_that_was_set_back_before_it_reported_is_refused(tmp_path: Path) -> None:
+    """It has more events than are here, and forgot what it used: only the turn says so."""
+    fleet = Fleet(DAY)
+    host = fleet.host("a", tmp_path / "a")
+    host.spend(100)
+    copy_store(tmp_path / "a", tmp_path / "b")
+    host.leases.renew()
+    with pytest.raises(StoreCorrupt, match="copied or set back"):
+        fleet.host("a", tmp_path / "b")
+
+
+def test_a_process_whose_message_is_overtaken_by_another_speaks_again(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = fleet.host("a")
+    first, begin = host.leases, OwnRows.begin_turn
+    host.start()  # another process of the host
+    late = [host.store.run(lambda unit: OwnRows(host.leases.host_id, "a").begin_turn(unit))]
+    host.leases.renew()  # which ends the conversation …
+    host.leases.renew()  # … and has one of its own
+
+    def begin_late(own: OwnRows, unit: Unit) -> Turn:
+        return late.pop() if late else begin(own, unit)
+
+    monkeypatch.setattr(OwnRows, "begin_turn", begin_late)
+    first.renew()
+    assert not late
+    assert host.spend(100).allowed
 
 
 def test_thresholds_of_shared_budgets_are_reported_once_for_all_hosts(fleet: Fleet) -> None:

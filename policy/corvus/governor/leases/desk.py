@@ -30,7 +30,7 @@ from corvus.model.request import Request
 from corvus.model.steering import Override, OverrideState, SessionRecord
 from corvus.store.api import BalanceKey
 from corvus.store.kinds import LEASE, LEASE_HOST, LEASES_ON, budget_key
-from corvus.store.lease import Lease, LeaseHost, LeaseKey
+from corvus.store.lease import Lease, LeaseHost, LeaseKey, Turn
 from corvus.store.unit import Unit
 
 _CALLS_AT_ONCE = 8
@@ -116,7 +116,9 @@ class Answer:
     reported_seq: int = 0
 
 
-def join(unit: Unit, host_id: str, name: str, ttl_us: int, next_seq: int) -> Answer:
+def join(  # noqa: PLR0913, PLR0917 - what a host says of itself
+    unit: Unit, host_id: str, name: str, ttl_us: int, next_seq: int, turn: Turn
+) -> Answer:
     """Take note of a host that is there.
 
     Args:
@@ -125,11 +127,14 @@ def join(unit: Unit, host_id: str, name: str, ttl_us: int, next_seq: int) -> Ans
         name: What a person calls the host.
         ttl_us: How long it may use its slices from now on, microseconds.
         next_seq: Number of the next event of its own store.
+        turn: Which conversation it begins, and which was the last.
 
     Raises:
-        StoreCorrupt: Its own store was set back: events of other numbers are here already.
+        StoreCorrupt: Its own store was set back or copied: events of other numbers are here
+            already, or a conversation that it does not know of.
     """
     known = unit.get(LEASE_HOST, host_id) or LeaseHost(host_id)
+    _require_turn(known, turn, name)
     if known.reported_seq >= next_seq:
         raise StoreCorrupt(
             f"the store of host {name} was set back: {unit_name(known)} has reported "
@@ -140,13 +145,25 @@ def join(unit: Unit, host_id: str, name: str, ttl_us: int, next_seq: int) -> Ans
     now = unit.now_us
     unit.put(
         LEASE_HOST,
-        replace(known, name=name, seen_us=now, until_us=now + ttl_us, is_presumed=False),
+        replace(
+            known,
+            name=name,
+            seen_us=now,
+            until_us=now + ttl_us,
+            boot=turn.begun,
+            is_presumed=False,
+        ),
     )
     return Answer(now, epoch, reported_seq=known.reported_seq)
 
 
-def ask(
-    unit: Unit, in_force: InForce, host_id: str, request: Request, wants: Sequence[Want]
+def ask(  # noqa: PLR0913, PLR0917 - who asks, under what, and for what
+    unit: Unit,
+    in_force: InForce,
+    host_id: str,
+    turn: Turn,
+    request: Request,
+    wants: Sequence[Want],
 ) -> tuple[Answer, list[Event]]:
     """Give a host the slices that a call of it needs, all or none.
 
@@ -154,10 +171,15 @@ def ask(
         unit: The transaction under way, of the shared store.
         in_force: The policy of the host, with the ids of the shared store.
         host_id: Which host; it has joined.
+        turn: Its last conversation.
         request: The call.
         wants: What it needs. A window that is not the present one here is passed over.
+
+    Raises:
+        StoreCorrupt: Its own store was set back or copied.
     """
     host = _present(unit, host_id)
+    _require_turn(host, turn, unit_name(host))
     rules = in_force.rules
     assert rules is not None, "a host has a policy"
     events = expire_overrides(unit)
@@ -456,6 +478,21 @@ def _override(unit: Unit, rules: Rules, request: Request, host_id: str) -> Overr
 def _hosts(unit: Unit) -> int:
     """Return how many hosts use slices at present, 1 at least."""
     return max(1, sum(host.until_us > unit.now_us for host in hosts(unit)))
+
+
+def _require_turn(host: LeaseHost, turn: Turn, name: str) -> None:
+    """Check that a host knows of its last conversation: two stores of one id would spend twice.
+
+    Raises:
+        StoreCorrupt: It does not.
+    """
+    if host.boot not in {"", turn.last, turn.begun}:
+        raise StoreCorrupt(
+            f"the store of host {name} was copied or set back: {host.id} has spoken with the "
+            "shared store since, and what one of them spent would not count. Start this one with "
+            "another ledger (governance.ledger.path), and once no other one uses that id, run "
+            f"`corvus ledger reclaim {host.id}`"
+        )
 
 
 def _present(unit: Unit, host_id: str) -> LeaseHost:

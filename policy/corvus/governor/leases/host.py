@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Literal, TypeAlias, TypeVar
 
-from corvus.base.errors import SteeringRefused, StoreError
+from corvus.base.errors import SteeringRefused, StoreCorrupt, StoreError
 from corvus.events import ApprovalDecided, BudgetOverride, Event, LadderUsed, Overrun
 from corvus.governor.engine import Engine, Transaction
 from corvus.governor.leases import desk
@@ -44,7 +44,7 @@ from corvus.model.budget import Amounts, Budget, Measure
 from corvus.model.outbox import OutboxEvent
 from corvus.model.request import Request
 from corvus.store.kinds import LEASE_HOST
-from corvus.store.lease import LeaseKey
+from corvus.store.lease import LeaseKey, Turn
 from corvus.store.store import Store
 from corvus.store.unit import Unit
 
@@ -290,11 +290,34 @@ class HostLeases:
     def _join(self, next_seq: int) -> Answer:
         at = self._now()
         terms = self._terms
-        answer = self._of_shared(
-            lambda unit: desk.join(unit, self.host_id, terms.name, terms.ttl_us, next_seq)
-        )
+
+        def join(turn: Turn) -> Answer:
+            return self._of_shared(
+                lambda unit: desk.join(unit, self.host_id, terms.name, terms.ttl_us, next_seq, turn)
+            )
+
+        answer, turn = self._in_turn(self._own.begin_turn, join)
+        self._local.run(lambda unit: self._own.end_turn(unit, turn), alone=True)
         self._clock.set(answer.now_us, at)
         return answer
+
+    def _in_turn(
+        self, read: Callable[[Unit], Turn], speak: Callable[[Turn], _T]
+    ) -> tuple[_T, Turn]:
+        """Speak with the shared store, again where another process of this host did so meanwhile.
+
+        Raises:
+            StoreCorrupt: Another store has spoken with it under the id of this one.
+        """
+        turn = self._local.run(read, alone=True)
+        for _ in range(_READ_AGAIN):
+            try:
+                return speak(turn), turn
+            except StoreCorrupt:
+                before, turn = turn, self._local.run(read, alone=True)
+                if turn == before:
+                    raise
+        return speak(turn), turn
 
     def _renew(self, *, leaves: bool, is_early: bool = False) -> None:
         with self._lock:
@@ -364,11 +387,17 @@ class HostLeases:
         ]
         at = self._now()
 
-        def ask(unit: Unit) -> tuple[Answer, list[Event]]:
-            return desk.ask(unit, self._shared.in_force, self.host_id, fault.request, wants)
+        def ask(turn: Turn) -> Answer:
+            return self._shared.run(
+                Transaction(
+                    lambda unit: desk.ask(
+                        unit, self._shared.in_force, self.host_id, turn, fault.request, wants
+                    )
+                )
+            )
 
         try:
-            answer = self._shared.run(Transaction(ask))
+            answer, _ = self._in_turn(self._own.turn, ask)
         except StoreError:
             self.asked["unavailable"] += 1
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -20,7 +21,7 @@ from corvus.model.budget import Budget, Measure
 from corvus.model.outbox import LedgerTable, OutboxEvent
 from corvus.store.api import StoredBalance
 from corvus.store.kinds import LEASE, LEASE_HOST, LEASES_OF, budget_key
-from corvus.store.lease import THE_STORE, Lease, LeaseHost, LeaseKey
+from corvus.store.lease import THE_STORE, Lease, LeaseHost, LeaseKey, Turn
 from corvus.store.retention import KEEP_SETTLED
 from corvus.store.unit import Unit
 
@@ -61,6 +62,27 @@ class OwnRows:
     def host(self, unit: Unit) -> LeaseHost:
         """Return the row of the host, which need not be there yet."""
         return unit.get(LEASE_HOST, self.host_id) or LeaseHost(self.host_id, self._name)
+
+    @staticmethod
+    def turn(unit: Unit) -> Turn:
+        """Return which conversation with the shared store is the last, as this store knows it."""
+        row = unit.get(LEASE_HOST, THE_STORE)
+        return Turn.of(row.boot) if row is not None else Turn()
+
+    def begin_turn(self, unit: Unit) -> Turn:
+        """Begin a conversation, or the one again that a process did not hear out."""
+        row, turn = unit.get(LEASE_HOST, THE_STORE), self.turn(unit)
+        assert row is not None, "the store is tied to a shared one"
+        if not turn.begun:
+            turn = Turn(turn.last, secrets.token_hex(16))
+            unit.put(LEASE_HOST, replace(row, boot=turn.text))
+        return turn
+
+    def end_turn(self, unit: Unit, turn: Turn) -> None:
+        """Take note that the shared store has heard of a conversation, unless that is known."""
+        row = unit.get(LEASE_HOST, THE_STORE)
+        if row is not None and Turn.of(row.boot) == turn:
+            unit.put(LEASE_HOST, replace(row, boot=Turn(turn.begun).text))
 
     def forget_reported(self, unit: Unit, seq: int) -> None:
         """Take note that all events up to a number are reported, and forget them."""
