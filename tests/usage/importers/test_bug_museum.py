@@ -346,6 +346,17 @@ def test_what_comes_through_a_pipe_is_read_whole(desk: Desk, line: Line) -> None
     assert (summary.new, summary.read_lines) == (50, 50)
 
 
+def test_a_pipe_that_lies_in_a_folder_is_not_waited_for(desk: Desk, line: Line) -> None:
+    """Nobody named it, and nobody may ever write to it: ``corvus today`` stood still forever."""
+    desk.write("log.jsonl", [line(1)])
+    os.mkfifo(desk.folder / "pipe.jsonl")
+    summary = desk.take(desk.folder)
+    assert (summary.new, [bad.reason for bad in summary.bad]) == (
+        1,
+        ["cannot be read: is no regular file"],
+    )
+
+
 def test_standard_input_is_a_dash(desk: Desk, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     log = desk.write("log.jsonl", [line(1), "{", line(2)])
     with log.open("rb") as file:

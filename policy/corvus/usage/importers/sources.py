@@ -108,7 +108,7 @@ def find_sources(patterns: Sequence[str | Path], wanted: Importer | None, folder
     search = Search()
     for entry in _expand(patterns, wanted, search):
         try:
-            found = _recognised(entry, _readable(entry.path, folder), wanted)
+            found = _recognised(entry, _readable(entry, folder), wanted)
         except UNREADABLE as fault:
             found = f"cannot be read: {reason_of(fault)}"
         if isinstance(found, str):
@@ -194,16 +194,18 @@ def _nothing_at(pattern: str | Path, wanted: Importer | None) -> str:
     return f"no file matches {name}; {known.replace(' in ', ' keeps its logs in ', 1)}"
 
 
-def _readable(path: Path, folder: Path) -> Path:
+def _readable(entry: _Entry, folder: Path) -> Path:
     """Return a file that can be read twice, and is named ``.gz`` if and only if it is packed.
 
     Raises:
-        OSError: It is neither a file nor a pipe, or cannot be read.
+        OSError: It is neither a file nor a pipe, or cannot be read; or it is a pipe that nobody has
+            named: one that lies in a folder may never be written to.
     """
+    path = entry.path
     if str(path) == STDIN:
         return _kept(sys.stdin.buffer, folder)
     mode = path.stat().st_mode
-    if stat.S_ISFIFO(mode):
+    if stat.S_ISFIFO(mode) and not entry.is_found:
         with path.open("rb") as pipe:
             return _kept(pipe, folder)
     if not stat.S_ISREG(mode):
