@@ -225,3 +225,26 @@ def _held(governor: Governor, project: str) -> Reservation:
     )
     assert decision.reservation is not None, decision
     return decision.reservation
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("cost", "override", "--yes"),
+        ("cost", "reset", "--scope", "day", "--yes"),
+        ("approve", "01a222b4-ceed-7d99-b84d-e7f8963fe520"),
+    ],
+)
+def test_what_runs_under_limits_does_not_lift_them(
+    place: Place,
+    command: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A refusal names the command that lifts it, and an agent types what it reads."""
+    place.spend(50)
+    monkeypatch.setenv("CORVUS_RUN", "01a2")
+    assert place.run(*command) == Exit.USAGE
+    assert "lifts none of its limits" in capsys.readouterr().err
+    assert place.run("approve") == Exit.CLEAN, "to look is allowed"
+    assert [event.kind for event in audit(place)] == []

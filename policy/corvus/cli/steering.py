@@ -6,6 +6,7 @@ Who does it is the local user, whatever the command line says (OVR-5).
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -72,6 +73,7 @@ def override(
     from corvus.model.steering import OverrideRequest
     from corvus.runtime import local_actor
 
+    refuse_in_run()
     life = _read(lambda: parse_duration(expires_in), "--expires-in")
     if session == "":
         raise typer.BadParameter("a session has a name; leave it out for any", param_hint="session")
@@ -147,6 +149,7 @@ def reset(
     from corvus.model.steering import ResetRequest
     from corvus.runtime import local_actor
 
+    refuse_in_run()
     _refuse_lonely(project, session)
     request = _read(
         lambda: ResetRequest(scope, local_actor(), reason, session, mission, part=part),
@@ -176,6 +179,24 @@ def reset(
     }
     words = _reset_text(result) + _elsewhere_words(elsewhere)
     emit(output, lambda: body, lambda: print(escape(words)))
+
+
+def refuse_in_run() -> None:
+    """Refuse to lift a block from inside of a governed run.
+
+    An agent that is refused hears which command lifts the block, and would type it. This keeps an
+    honest one from it; whoever removes the variable is the local user, and may do as that one.
+
+    Raises:
+        SteeringRefused: This process belongs to a run.
+    """
+    from corvus.cli.agents.child import MARK
+
+    if os.environ.get(MARK):
+        raise SteeringRefused(
+            "this is a governed run, and what it runs lifts none of its limits: a person does that "
+            f"in a terminal of their own; {MARK} marks the run"
+        )
 
 
 def _elsewhere_words(seconds: float | None) -> str:

@@ -15,6 +15,7 @@ from corvus.answers.approval import APPROVAL
 from corvus.base.money import NanoUSD, nano_usd, usd_short
 from corvus.cli.options import Config, LedgerPath, Sets, say_governing
 from corvus.cli.output import TextOrBody, emit
+from corvus.cli.steering import refuse_in_run
 from corvus.diagnostics.plain import escape
 from corvus.model.request import LOCAL, Surface
 
@@ -51,6 +52,8 @@ def approve(
         raise typer.BadParameter("name the call that is decided", param_hint="ID")
     if deny and most is not None:
         raise typer.BadParameter("a refused call costs nothing", param_hint="--amount")
+    if approval_id is not None:
+        refuse_in_run()
     runtime = open_runtime(config or (), sets=sets or (), ledger=ledger)
     say_governing(runtime)
     with runtime.steering() as governor:
