@@ -442,9 +442,10 @@ def test_what_is_no_whole_backup_is_refused(place: Place) -> None:
     manifest.write_text(json.dumps(body | {"format": 2, "corvus": "9.9"}))
     with pytest.raises(LedgerError, match=r"made by corvus 9\.9; upgrade"):
         read_backup(place.backups)
-    manifest.write_text("{")
-    with pytest.raises(LedgerError, match="cannot be read"):
-        read_backup(place.backups)
+    for broken in ("{", "null", "[" * 100_000):
+        manifest.write_text(broken)
+        with pytest.raises(LedgerError, match="cannot be read"):
+            read_backup(place.backups)
 
 
 @pytest.mark.parametrize(

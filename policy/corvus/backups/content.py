@@ -97,7 +97,7 @@ def read_backup(folder: Path) -> Backup:
         raise LedgerError(
             f"{folder} is no backup and has none; name a folder that `corvus ledger backup` made"
         ) from None
-    except (OSError, ValueError, LookupError, TypeError) as fault:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as fault:
         raise LedgerError(f"the backup {folder} cannot be read: {fault}") from fault
     for file in backup.files:
         _examine(backup, file)

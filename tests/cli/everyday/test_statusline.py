@@ -286,6 +286,15 @@ def test_in_a_run_without_a_card_nothing_is_started(tmp_path: Path) -> None:
     assert [*tmp_path.iterdir()] == []
 
 
+@pytest.mark.parametrize("text", ["", "null", "[" * 100_000, '{"version": null'])
+def test_a_broken_card_is_none(here: Place, text: str) -> None:
+    refresh(here)
+    card = Path(line.card_path(os.environ, str(here.config.parent)))
+    assert card.is_file()
+    card.write_text(text)
+    assert line.read_card(os.environ, str(here.config.parent), 0) is None
+
+
 def test_a_folder_that_is_none_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["statusline", "--refresh", "/no/such"]) == Exit.USAGE
     assert "is no folder" in capsys.readouterr().err

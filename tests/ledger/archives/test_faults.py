@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from corvus.base.errors import LedgerError
+from corvus.base.errors import LedgerCorrupt, LedgerError
 from corvus.base.time import FixedClock
 from corvus.ledger.archive import Destination, archive
 from corvus.ledger.archives.manifest import Entry, create_entry
@@ -259,3 +259,9 @@ def test_one_process_of_a_machine_archives_at_a_time(
     finally:
         child.kill()
         child.wait()
+
+
+@pytest.mark.parametrize("data", [b"{", b"\xff", b"[" * 100_000, b"null"])
+def test_an_entry_that_is_damaged_is_called_so(data: bytes) -> None:
+    with pytest.raises(LedgerCorrupt, match="manifest/usage_record-2025-11-1.json"):
+        Entry.of(data, "file:///far/manifest/usage_record-2025-11-1.json")

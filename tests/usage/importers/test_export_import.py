@@ -112,6 +112,12 @@ def spend_log(number: int, **rest: Any) -> dict[str, Any]:
     } | rest
 
 
+def test_tags_that_are_nested_without_end_cost_no_call(desk: Desk) -> None:
+    deep = "[" * 100_000
+    summary = desk.take(in_shape(desk, "lines", [spend_log(1, request_tags=deep), spend_log(2)]))
+    assert (summary.new, summary.bad_lines) == (2, 0)
+
+
 @pytest.mark.parametrize("shape", ["lines", "array", "pretty", "bom", "packed", "csv"])
 def test_spend_logs_are_recognised_in_every_shape(desk: Desk, shape: str) -> None:
     rows = [spend_log(1), spend_log(2, spend=0.5)]

@@ -111,7 +111,7 @@ def _read(descriptor: int) -> OpenRun | None:
             None if said["mission_id"] is None else str(said["mission_id"]),
             said["is_own_session"] is True,
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

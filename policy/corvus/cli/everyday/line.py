@@ -325,7 +325,7 @@ def read_card(environment: Mapping[str, str], directory: str, now_us: int) -> Ca
         if card["directory"] != directory or card["environment"] != fingerprint(environment):
             return None
         is_same = all(signature(path) == seen for path, seen in card["places"].items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return card if is_same else None
 

@@ -182,7 +182,7 @@ def owner_of(place: ArchivePlace, archive_id: UUID, stores: Collection[str]) -> 
 def _decoded(data: bytes, url: str) -> dict[str, Any]:
     try:
         body = json.loads(data)
-    except ValueError as fault:
+    except (ValueError, RecursionError) as fault:
         raise LedgerCorrupt(f"{url} is damaged: it is no JSON") from fault
     if not isinstance(body, dict) or "format" not in body:
         raise LedgerCorrupt(f"{url} is not of an archive of corvus")

@@ -158,7 +158,7 @@ def _list(value: object) -> str | None:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return str(value).strip("{}") or None  # an array as PostgreSQL writes it
     if isinstance(value, list):
         return ",".join(str(item) for item in cast("list[object]", value)) or None
