@@ -20,7 +20,14 @@ from corvus.base.errors import SteeringRefused, StoreCorrupt
 from corvus.events import Event
 from corvus.governor.leases.budgets import needs_slice
 from corvus.governor.leases.dead import presume_dead
-from corvus.governor.leases.rows import hosts, present_epoch, put_lease, raise_epoch, sum_of
+from corvus.governor.leases.rows import (
+    hosts,
+    out_of_step,
+    present_epoch,
+    put_lease,
+    raise_epoch,
+    sum_of,
+)
 from corvus.governor.overrides import expire_overrides, usable
 from corvus.governor.rules import Call, InForce, Rules
 from corvus.governor.thresholds import is_open
@@ -136,10 +143,8 @@ def join(  # noqa: PLR0913, PLR0917 - what a host says of itself
     known = unit.get(LEASE_HOST, host_id) or LeaseHost(host_id)
     _require_turn(known, turn, name)
     if known.reported_seq >= next_seq:
-        raise StoreCorrupt(
-            f"the store of host {name} was set back: {unit_name(known)} has reported "
-            f"{known.reported_seq} events, and it has {next_seq - 1}; what it forgot may have been "
-            "spent. Start it with another ledger, and run `corvus ledger reclaim` for the old one"
+        raise out_of_step(
+            name, host_id, f"{known.reported_seq} events are here, and it has {next_seq - 1}"
         )
     epoch = present_epoch(unit)
     now = unit.now_us
@@ -487,12 +492,7 @@ def _require_turn(host: LeaseHost, turn: Turn, name: str) -> None:
         StoreCorrupt: It does not.
     """
     if host.boot not in {"", turn.last, turn.begun}:
-        raise StoreCorrupt(
-            f"the store of host {name} was copied or set back: {host.id} has spoken with the "
-            "shared store since, and what one of them spent would not count. Start this one with "
-            "another ledger (governance.ledger.path), and once no other one uses that id, run "
-            f"`corvus ledger reclaim {host.id}`"
-        )
+        raise out_of_step(name, host.id, "it does not know of their last conversation")
 
 
 def _present(unit: Unit, host_id: str) -> LeaseHost:

@@ -17,7 +17,7 @@ from corvus.base.time import instant_at
 from corvus.events import Event
 from corvus.governor.audit_chain import append_audit
 from corvus.governor.leases.budgets import spans_hosts
-from corvus.governor.leases.rows import put_lease
+from corvus.governor.leases.rows import out_of_step, put_lease
 from corvus.governor.recount import count_record, recorded_amounts, recorded_call
 from corvus.governor.rules import InForce
 from corvus.governor.thresholds import note_sums
@@ -59,10 +59,8 @@ def take_over(
     if not new:
         return host.reported_seq, []
     if new[0].seq != host.reported_seq + 1:
-        raise StoreCorrupt(
-            f"host {host.name} reports event {new[0].seq}, and event {host.reported_seq + 1} never "
-            "came: its store was replaced; start it again"
-        )
+        missing = host.reported_seq + 1
+        raise out_of_step(host.name, host_id, f"event {missing} of it never came")
     happened: list[Event] = []
     for event in new:
         take = _TAKES.get(event.table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from corvus.base.errors import StoreCorrupt
 from corvus.model.budget import Amounts
 from corvus.store.api import BalanceKey
 from corvus.store.kinds import LEASE, LEASE_HOST, LEASE_HOSTS
@@ -20,6 +21,23 @@ def put_lease(unit: Unit, after: Lease) -> None:
         balance = unit.balance(sum_of(after.key))
         balance.hold(_amounts(after, more))
         unit.put_balance(balance)
+
+
+def out_of_step(name: str, host_id: str, why: str) -> StoreCorrupt:
+    """Return the refusal of a host whose own store and the shared one do not fit each other.
+
+    Args:
+        name: What a person calls the host.
+        host_id: Id of its own store.
+        why: By what that is seen.
+    """
+    return StoreCorrupt(
+        f"the store of host {name} was copied or set back, or the shared store was: {why}. What is "
+        "forgotten would be spent twice, so nothing is admitted. Start a copy with another ledger "
+        "(governance.ledger.path). After a restore, move the files of the host's own store aside "
+        "(LEDGER.SCHEMA.store*, next to the ledger). What it had stays held; once no host uses it, "
+        f"run `corvus ledger reclaim {host_id}`"
+    )
 
 
 def _amounts(lease: Lease, more: int) -> Amounts:
