@@ -5,7 +5,7 @@
 First contentful paint as Chromium reports it, in milliseconds from the start of the navigation;
 the visitor is logged in before. *Cold* is a new browser context, with nothing in its cache; *warm*
 is the same page again in a context that has shown it; *old* is cold when what was read from the
-ledger is too old, so that it is read anew meanwhile. One warm-up, then the median of so many
+ledger is too old, so that it is read again meanwhile. One warm-up, then the median of so many
 rounds, gateway and floor in turn. The gateway, the floor, DuckDB and the browser share the cores.
 """
 

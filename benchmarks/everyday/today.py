@@ -1,4 +1,4 @@
-"""``corvus today`` on 100 MB of logs, cold and warm, beside ``ccusage daily`` on the same files.
+"""``corvus today`` on 100 MB of logs, cold and warm, next to ``ccusage daily`` on the same files.
 
     npm install --prefix /tmp/cc ccusage
     python benchmarks/everyday/today.py --ccusage /tmp/cc/node_modules/.bin/ccusage
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -20,16 +21,26 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 MAKE = ROOT / "benchmarks" / "import" / "make_claude_log.py"
 LINES_OF_100_MB = 156_000
 
 
-def seconds(command: list[str], environment: dict[str, str]) -> float:
-    started = time.perf_counter()
+class Cost(NamedTuple):
+    """Seconds of one run."""
+
+    elapsed: float
+    processor: float
+
+
+def seconds(command: list[str], environment: dict[str, str]) -> Cost:
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - started
+    elapsed, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return Cost(elapsed, used)
 
 
 def main() -> None:
@@ -50,7 +61,7 @@ def main() -> None:
             os.utime(one, (week_ago, week_ago))
         environment = {"PATH": os.environ["PATH"], "HOME": name, "TZ": "UTC"}
         today = [str(Path(sys.executable).with_name("corvus")), "today"]
-        found: dict[str, list[float]] = {"cold": [], "warm": [], "grown": [], "ccusage": []}
+        found: dict[str, list[Cost]] = {"cold": [], "warm": [], "grown": [], "ccusage": []}
         for _ in range(options.rounds):
             shutil.rmtree(home / ".local", ignore_errors=True)
             found["cold"].append(seconds(today, environment))
@@ -63,7 +74,9 @@ def main() -> None:
         print(f"{size / 1e6:.0f} MB in {len(files)} files, load {os.getloadavg()[0]:.0f}")
         for what, times in found.items():
             if times:
-                print(f"{what}: {statistics.median(times):.2f} s ({min(times):.2f} at best)")
+                elapsed = statistics.median(one.elapsed for one in times)
+                processor = statistics.median(one.processor for one in times)
+                print(f"{what}: {elapsed:.2f} s, {processor:.2f} s of processor time")
 
 
 def grow(log: Path) -> None:

@@ -28,7 +28,7 @@ priced AS (
         rates[kind] AS rate_nano_usd
     FROM listed
 ),
-told AS (
+stated AS (
     SELECT
         recorded_at,
         provider,
@@ -59,8 +59,8 @@ SELECT
     effective_from,
     book,
     entry
-FROM told
--- The same rate told anew, by another store or another entry, is no change.
+FROM stated
+-- The same rate stated again, by another store or another entry, is no change.
 WHERE (previous_nano_usd IS NULL AND NOT $only_changes::BOOLEAN OR previous_nano_usd <> rate_nano_usd)
   AND ($since::TIMESTAMP IS NULL OR recorded_at >= $since)
   AND ($until::TIMESTAMP IS NULL OR recorded_at < $until)

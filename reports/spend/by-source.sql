@@ -1,7 +1,7 @@
 -- title:   Where costs come from
 -- summary: How much of the calls and of the cost is exact, estimated, presumed or unknown.
--- method:  provider: the provider told the cost. priced: its usage, at our prices. imported: usage read from a log, at
---          our prices. estimated: usage that was counted and not told. presumed: the hold of a call that was never
+-- method:  provider: the provider stated the cost. priced: its usage, at our prices. imported: usage read from a log, at
+--          our prices. estimated: usage that was counted and not reported. presumed: the hold of a call that was never
 --          settled. unknown: no price, or nothing known.
 -- param:   since                  TIMESTAMP     optional  first instant, inclusive, UTC
 -- param:   until                  TIMESTAMP     optional  last instant, exclusive, UTC

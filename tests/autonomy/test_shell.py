@@ -134,7 +134,7 @@ def told_by(shell: str, command: str, folder: Path) -> bytes:
 
 
 def same_as_the_shell(command: str, folder: Path) -> bool:
-    """Hold a command against real shells; tell whether it was one that may run at all."""
+    """Hold a command against real shells; return whether it was one that may run at all."""
     found = read_command(command)
     if isinstance(found, UnreadableCommand) or any(
         segment[0].text != "ok" or any(word.has_glob or word.text[:1] == "~" for word in segment)

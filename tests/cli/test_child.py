@@ -29,12 +29,16 @@ time.sleep(60)
 SCRUBBED = """
 import os, subprocess, sys
 from corvus.cli.credentials import hide
-hide(["SECRET_A", "SECRET_B", "NOT_THERE"])
+hide(["SECRET_A", "SECRET_B", "SECRET_D", "NOT_THERE"], needed=["SECRET_D", "NOT_THERE"])
 assert "SECRET_A" not in os.environ
-look = "import os, sys; print(open(f'/proc/{os.getppid()}/environ').read().replace(chr(0), '|'))"
-print(subprocess.run([sys.executable, "-c", look], capture_output=True, text=True).stdout)
 import ctypes
-print("dumpable", ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))
+libc = ctypes.CDLL(None)
+libc.getenv.restype = ctypes.c_char_p
+assert libc.getenv(b"SECRET_D") == b"sk-needed", "a library of C reads it yet"
+look = "import os, sys; print(open(f'/proc/{os.getppid()}/environ').read().replace(chr(0), '|'))"
+shown = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, env={})
+print(shown.stdout)
+print("dumpable", libc.prctl(3, 0, 0, 0, 0))
 """
 
 
@@ -80,7 +84,8 @@ def test_the_command_cannot_read_the_keys_of_its_parent() -> None:
     """Before, /proc showed the variables that the parent was started with."""
     done = subprocess.run(
         [sys.executable, "-c", SCRUBBED],
-        env={**os.environ, "SECRET_A": "sk-first", "SECRET_B": "sk-second", "KEPT_C": "third"},
+        env={**os.environ, "SECRET_A": "sk-first", "SECRET_B": "sk-second", "KEPT_C": "third"}
+        | {"SECRET_D": "sk-needed"},
         capture_output=True,
         text=True,
         timeout=60,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from corvus.cli.credentials import withheld
+from corvus.cli.credentials import store_passwords, withheld
 from corvus.model.gateway import Kind, Upstream
 
 UPSTREAM = Upstream("x", "https://x.example", Kind.OPENAI, "X_KEY")
@@ -72,3 +72,32 @@ def test_a_log_in_that_nobody_asked_for_keeps_no_other_key() -> None:
     asked = withheld(environment, upstreams=(), keeps_log_in=True)
     unasked = withheld(environment, upstreams=(), keeps_log_in=True, log_in_of=Kind.ANTHROPIC)
     assert (asked, unasked) == ((), ("CODEX_API_KEY", "OPENAI_API_KEY"))
+
+
+URL = "postgresql://ana:h%75sh@db.example/corvus"
+LEFT = "postgresql://ana@db.example/corvus"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "left"),
+    [
+        ("CORVUS_GOVERNANCE__LEDGER__URL", URL, LEFT),
+        ("CORVUS_GOVERNANCE__LEDGER", f'{{ url = "{URL}" }}', f'{{ url = "{LEFT}" }}'),
+        ("DATABASE_URL", "postgresql://bo:hush@other.example/x", None),
+        ("PGPASSWORD", "hush", None),
+        ("DB_PASS", "hush", None),
+    ],
+)
+def test_the_password_of_a_shared_store_is_found_wherever_it_stands(
+    name: str, text: str, left: str | None
+) -> None:
+    """A setting of corvus leads the command to the same store, where it is not let in."""
+    others = {"HOME": "/hush", "PGPASSFILE": "/p", "CORVUS_COST__ENABLED": "true", "A": "b:hush"}
+    assert store_passwords(URL, {**others, name: text}) == {name: left}
+
+
+def test_the_password_that_the_client_would_find_is_that_of_the_store() -> None:
+    environment = {"PGPASSWORD": "a b", "X": "a b", "Y": "postgresql://u:a%20b@h/d"}
+    assert store_passwords(LEFT, environment) == dict.fromkeys(environment)
+    assert store_passwords(URL, environment) == {}
+    assert store_passwords(LEFT, {"PGPASSFILE": "/p", "PGPASSWORD": ""}) == {}

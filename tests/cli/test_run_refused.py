@@ -155,3 +155,15 @@ def test_a_missing_module_of_our_own_is_not_blamed_on_an_extra(
     assert code == 3
     assert "corvus.gateway.proxy.local" in said
     assert "pip install" not in said
+
+
+@pytest.mark.parametrize("name", ["agent", "code"])
+def test_a_password_on_the_command_line_is_refused(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """The system shows the command line of a process to all others, its command among them."""
+    Path("corvus.toml").write_text(ENFORCED)
+    url = "governance.ledger.url=postgresql://ana:hush@127.0.0.1:9/x"
+    code, said = refused(capsys, name, "--set", url)
+    assert (code, "hush" in said) == (2, False)
+    assert "CORVUS_GOVERNANCE__LEDGER__URL" in said

@@ -41,6 +41,14 @@ def test_models_without_a_price_and_own_log_ins_are_said(tmp_path: Path) -> None
     assert "own log-in" in warning
 
 
+def test_a_password_that_the_command_can_read_in_the_config_is_said(tmp_path: Path) -> None:
+    shared = 'enabled = true\n[governance.ledger]\nurl = "postgresql://ana{}@db.example/x"\n'
+    (warning,) = said(tmp_path, shared.format(":hush"))
+    assert "the password of the store" in warning
+    assert "hush" not in warning
+    assert said(tmp_path, shared.format("")) == []
+
+
 @pytest.mark.parametrize(
     ("cost", "why"),
     [

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from corvus import Usage
+from corvus.base.errors import StoreUnavailable
 from corvus.base.money import NanoUSD
 from corvus.base.resources import shipped
 from corvus.cli.exits import Exit
@@ -45,6 +46,31 @@ def test_a_schema_is_made_once_and_status_says_what_its_server_is(
     assert "none is waited for" in capsys.readouterr().out
 
 
+def test_a_mistyped_schema_is_no_store_of_its_own(
+    tmp_path: Path,
+    postgres_server: PostgresServer,
+    postgres_url: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Every limit would begin anew there, on this host alone."""
+    (tmp_path / "right").mkdir()
+    right, typo = (
+        Place(tmp_path / "right", url=postgres_url),
+        Place(tmp_path, url=f"{postgres_url}x"),
+    )
+    right.spend(75)
+    with pytest.raises(StoreUnavailable, match="the database has one in another schema"):
+        typo.spend(75)
+    seen = [typo.run("store", "status"), typo.run("cost", "reset", "--scope", "day", "--yes")]
+    assert seen == [Exit.LEDGER_UNAVAILABLE] * 2
+    assert "mend ?schema= in the URL" in capsys.readouterr().err
+    assert typo.run("store", "init") == Exit.CLEAN
+    typo.spend(25)
+    made = right.spent("day"), typo.spent("day")
+    drop_schema(postgres_server, f"{postgres_url.rpartition('=')[2]}x")
+    assert made == (75, 25)
+
+
 def test_a_store_moves_in_with_its_holds_and_comes_back_with_what_happened_there(
     real_place: Place, postgres_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -58,7 +84,8 @@ def test_a_store_moves_in_with_its_holds_and_comes_back_with_what_happened_there
     assert "was moved to 127.0.0.1" in capsys.readouterr().err
     assert answer(capsys, real_place, "status", postgres_url)["open_holds"] == 1
     back = answer(capsys, real_place, "move", str(real_place.ledger), "--from", postgres_url)
-    assert back["rows"] == done["rows"]
+    of_this_move = done["rows"]["outbox"] + 1  # the audit event of the way back
+    assert back["rows"] == {**done["rows"], "outbox": of_this_move}
     with real_place.governor() as governor:
         governor.commit(reservation, Usage(1, 1), cost_nano_usd=NanoUSD(25 * CENT))
     assert real_place.spent("day") == 100

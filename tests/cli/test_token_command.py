@@ -79,3 +79,16 @@ def test_a_rotated_token_keeps_its_name_and_bindings_and_the_old_one_is_refused(
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "x" * 1001])
 def test_a_name_that_no_log_could_show_is_refused(place: Place, name: str) -> None:
     assert main(["token", "create", name, *place.where]) == Exit.USAGE
+
+
+@pytest.mark.parametrize(("upstream", "is_known"), [("openai", True), ("opneai", False)])
+def test_an_upstream_that_the_config_lacks_is_a_warning(
+    upstream: str, is_known: bool, place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another host may have it, so the token is made all the same."""
+    text = place.config.read_text()
+    place.config.write_text(f'{text}[governance.upstreams.openai]\nkind = "openai"\n')
+    words = ("token", "create", "ci", "--scope", "proxy", "--upstream", upstream)
+    assert place.run(*words) == Exit.CLEAN
+    said = capsys.readouterr().err
+    assert ("has no upstream 'opneai', but openai" in said) is not is_known

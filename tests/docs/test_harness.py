@@ -11,7 +11,7 @@ from tests.clients.upstream import Upstream
 from tests.docs.forms import mistake_in
 from tests.docs.pages import Block, Page
 from tests.docs.reader import Reader, commands
-from tests.docs.test_pages import Following, seen
+from tests.docs.test_pages import Following, exactly, seen
 
 
 @pytest.fixture
@@ -50,6 +50,11 @@ def test_what_is_wrong_is_seen(following: Following, language: str, text: str, m
 def test_other_lines_or_another_order_are_seen(shown: str) -> None:
     with pytest.raises(AssertionError):
         seen(shown, "a\nb\nc\n")
+
+
+def test_a_program_prints_nothing_else_than_is_shown() -> None:
+    assert exactly("a\n...\nc", "a\nb\nc\n")
+    assert not exactly("a", "a\nb\n")
 
 
 def test_dots_stand_for_what_differs_from_day_to_day() -> None:

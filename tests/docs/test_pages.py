@@ -83,6 +83,7 @@ class Following:
         self.commands = 0
         self._reader = reader
         self._printed = ""
+        self._is_of_program = False
 
     def follow(self, block: Block) -> None:
         """Do what a block says, and see what it says.
@@ -116,11 +117,14 @@ class Following:
 
     def _compare(self, block: Block) -> None:
         seen(block.text, self._printed)
-        self._printed = ""
+        if self._is_of_program:
+            assert exactly(block.text, self._printed), f"it prints more:\n{self._printed}"
+        self._printed, self._is_of_program = "", False
 
     def _run_program(self, block: Block) -> None:
         ended = self._reader.run_program(block.text)
-        self._printed += self._ended_well(ended, block, block.text)
+        self._printed = self._ended_well(ended, block, block.text)
+        self._is_of_program = True
 
     def _parse(self, block: Block) -> None:
         json.loads(block.text)
@@ -152,6 +156,12 @@ def sessions(text: str) -> Iterator[tuple[str, str]]:
         (command, *more), rest = [*commands(part.split("\n")[0])], part.partition("\n")[2]
         assert not more, command
         yield command, rest
+
+
+def exactly(shown: str, printed: str) -> bool:
+    """Return whether nothing else was printed than what is shown, but for what dots stand for."""
+    parts = re.split(r"\.\.\.|…", shown.strip())
+    return bool(re.fullmatch(".*".join(map(re.escape, parts)), printed.strip(), re.DOTALL))
 
 
 def seen(shown: str, printed: str) -> None:

@@ -101,7 +101,7 @@ def test_another_unit_goes_on_with_what_was_used(spent: Path, drained: bool) -> 
 
 @pytest.mark.parametrize("drained", [False, True], ids=["in the store", "in the ledger"])
 def test_other_parts_are_counted_again_from_what_is_recorded(spent: Path, drained: bool) -> None:
-    """RES-1: who divides a budget anew forgives nobody what was spent."""
+    """RES-1: who divides a budget in another way forgives nobody what was spent."""
     if drained:
         place(spent, 'per = ["user"]\nperiod = "day"\nlimit_usd = 1').bookkeeping.drain()
     pairs = place(spent, 'per = ["user", "project"]\nperiod = "day"\nlimit_usd = 1000')

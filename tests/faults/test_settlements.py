@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
 import os
@@ -281,6 +282,26 @@ def test_a_file_taken_in_twice_counts_once(path: Path, file: Path, policy: Polic
     assert raw.findings(path, {}) == []
 
 
+@pytest.mark.parametrize("what", ["pipe", "link"])
+def test_what_somebody_put_in_the_place_of_the_file_is_neither_read_nor_written(
+    path: Path, file: Path, tmp_path: Path, policy: Policy, what: str
+) -> None:
+    """A pipe would be waited for, and a link would lead to any file of this user."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"theirs")
+    with governing(policy, path) as governor:
+        held = reserve(governor)
+    if what == "pipe":
+        os.mkfifo(file)
+    else:
+        file.symlink_to(victim)
+    kept = spill(file, [pending_commit(held)])
+    assert kept != file
+    with governing(policy, path) as governor:
+        assert spent(governor) == SPENT
+    assert (victim.read_bytes(), kept.exists()) == (b"theirs", False)
+
+
 def test_many_processes_take_a_file_in_once(path: Path, file: Path, policy: Policy) -> None:
     with governing(policy, path) as governor:
         held = [reserve(governor) for _ in range(5)]
@@ -347,11 +368,17 @@ def test_a_settlement_after_the_store_was_closed_is_spilled(
 
 
 def test_a_spill_that_cannot_be_written_is_told(
-    path: Path, file: Path, policy: Policy, caplog: pytest.LogCaptureFixture
+    path: Path,
+    policy: Policy,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    def full(path: Path, flags: int) -> int:
+        raise OSError(errno.ENOSPC, "no space left", path, None, flags)
+
     with governing(policy, path) as governor:
         held = reserve(governor)
-    file.mkdir()
+    monkeypatch.setattr("corvus.store.spill.open_own", full)
     with pytest.raises(StoreUnavailable, match="is closed"):
         governor.commit(held, cost_nano_usd=SPENT)
     assert held.id in caplog.text

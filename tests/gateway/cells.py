@@ -34,7 +34,7 @@ from tests.gateway.proxied import INPUT, OUTPUT
 from tests.metering.bedrock.streams import chunk, delta, event, metadata
 
 GUIDE = Path(__file__).parents[2] / "docs" / "clients.md"
-BEGIN, END = "<!-- begin of the table -->\n", "<!-- end of the table -->\n"
+BEGIN, END = "<!-- beginning of the table -->\n", "<!-- end of the table -->\n"
 JSON, SSE = "application/json", "text/event-stream"
 EVENTS = "application/vnd.amazon.eventstream"
 

@@ -330,3 +330,23 @@ def test_calls_are_of_the_session_and_the_branch_of_the_run(desk: Desk) -> None:
             },
         }
     ]
+
+
+def test_the_command_is_not_given_the_password_of_a_store_that_hosts_share(
+    desk: Desk, postgres_url: str
+) -> None:
+    """Whoever has it can write balances; the run itself goes on to connect by it."""
+    url = postgres_url.replace("corvus@", "corvus:hush@", 1)
+    look = [sys.executable, "-c", "import os; print(os.environ)"]
+    for given in (
+        {"CORVUS_GOVERNANCE__LEDGER__URL": url},
+        {"CORVUS_GOVERNANCE__LEDGER__URL": postgres_url, "PGPASSWORD": "hush"},
+    ):
+        done = desk.run("--session", "s", "--", *look, DATABASE_URL=url, **given)
+        assert (done.returncode, "hush" in done.stdout + done.stderr) == (0, False), done
+        assert postgres_url in done.stdout
+        *_, last = given
+        assert last in done.stderr
+        assert "DATABASE_URL" in done.stderr
+    done = desk.run("--session", "s", "--pass-env", "PGPASSWORD", "--", *look, **given)
+    assert "hush" in done.stdout

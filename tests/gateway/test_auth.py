@@ -41,8 +41,8 @@ class Counted:
 
     def create(self, name: str) -> str:
         secret = new_secret()
-        wish = TokenRequest(name, TokenScope.READ)
-        self.store.run(lambda unit: tokens.create(unit, wish, secret, "ana"))
+        wanted = TokenRequest(name, TokenScope.READ)
+        self.store.run(lambda unit: tokens.create(unit, wanted, secret, "ana"))
         return secret
 
 

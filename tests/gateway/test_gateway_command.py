@@ -50,8 +50,8 @@ def test_a_config_edited_by_hand_is_read_on_sighup_and_a_broken_one_is_told(
     good = place.config.read_text()
     secret = new_secret()
     with place.runtime.bookkeeping.store() as store:
-        wish = TokenRequest("it", TokenScope.RESERVE)
-        store.run(lambda unit: tokens.create(unit, wish, secret, "ana"))
+        wanted = TokenRequest("it", TokenScope.RESERVE)
+        store.run(lambda unit: tokens.create(unit, wanted, secret, "ana"))
     headers = {"authorization": f"Bearer {secret}"}
     place.config.write_text(good.replace("enabled = true", "enabled = false"))
     command = [sys.executable, "-m", "corvus", "gateway", "--port", "0", *place.where]

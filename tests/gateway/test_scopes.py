@@ -36,10 +36,10 @@ def test_a_session_of_another_project_is_not_closed_by_its_name_alone(served: Se
 
 @pytest.mark.parametrize("end", ["completed", "failed"])
 def test_a_mission_is_begun_stepped_and_ended(served: Served, end: str) -> None:
-    wish = {"session_id": "s", "mission_id": "m", "limit_usd": 1, "max_steps": 2}
+    wanted = {"session_id": "s", "mission_id": "m", "limit_usd": 1, "max_steps": 2}
     where = {"session_id": "s"}
     with served.client("reserve") as client:
-        begun = client.post("/web/missions", json=wish)
+        begun = client.post("/web/missions", json=wanted)
         stepped = client.post("/web/missions/m/step", json=where)
         ended = client.post("/web/missions/m/end", json=where | {"outcome": end})
         refused = client.post("/web/reservations", json=_CALL | {"mission_id": "m"})

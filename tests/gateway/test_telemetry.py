@@ -105,8 +105,8 @@ def use(url: str, secrets: dict[TokenScope, str]) -> str:
         assert done.status_code == 200, done.text
         assert ask(9, idempotency_key="2").status_code == 402
         assert ask(None, idempotency_key="3").status_code == 402
-        wish = {"scope": "next_request", "reason": f"because {CANARY}"}
-        assert admin.post("/web/admin/cost/override", json=wish).status_code == 200
+        wanted = {"scope": "next_request", "reason": f"because {CANARY}"}
+        assert admin.post("/web/admin/cost/override", json=wanted).status_code == 200
         reset = {"scope": "day", "reason": f"because {CANARY}"}
         assert admin.post("/web/admin/cost/reset", json=reset).status_code == 200
         return admin.get("/metrics").text

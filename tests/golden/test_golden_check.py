@@ -2,7 +2,7 @@
 
 ``<code>--<slug>.toml`` may name a dialect before its ending: ``<code>--<slug>.corvus.toml``.
 What no file of text can show is set up by ``SITUATIONS``; its text is ``situations/<code>.txt``.
-``pytest --update-golden`` writes the expected texts anew; the diff is what gets reviewed.
+``pytest --update-golden`` writes the expected texts again; the diff is what gets reviewed.
 """
 
 from __future__ import annotations

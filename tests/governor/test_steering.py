@@ -166,7 +166,7 @@ def test_a_presumption_from_before_a_reset_leaves_with_it_when_it_is_replaced(
 
 
 @pytest.mark.parametrize(
-    ("wish", "words"),
+    ("wanted", "words"),
     [
         (ResetRequest("nope", "ana"), "the policy has no budget 'nope'; it has session"),
         (ResetRequest("session", "ana"), "name one with --session"),
@@ -174,10 +174,10 @@ def test_a_presumption_from_before_a_reset_leaves_with_it_when_it_is_replaced(
     ],
 )
 def test_a_reset_that_does_not_say_of_what_is_refused(
-    bench: MakeBench, wish: ResetRequest, words: str
+    bench: MakeBench, wanted: ResetRequest, words: str
 ) -> None:
     with pytest.raises(SteeringRefused, match=words):
-        bench(DAY).governor.reset(wish)
+        bench(DAY).governor.reset(wanted)
 
 
 def test_ses_2_a_session_keeps_the_worst_state_it_met(bench: MakeBench) -> None:

@@ -75,7 +75,7 @@ def test_what_does_not_fit_is_dropped_and_counted(
     background.close()
     assert background.dropped + len(heard) == 10
     assert len(heard) in (3, 4)  # three that waited, and the one that was being told
-    assert f"{background.dropped} events were not told" in caplog.text
+    assert f"{background.dropped} events were not delivered" in caplog.text
 
 
 def test_closing_waits_no_longer_than_asked() -> None:

@@ -86,8 +86,8 @@ class World:
 
     def token(self, project: str, scope: TokenScope) -> str:
         secret = new_secret()
-        wish = TokenRequest(f"{project}-{scope.value}", scope, project=project)
-        self.governor.store.run(lambda unit: tokens.create(unit, wish, secret, "ana"))
+        wanted = TokenRequest(f"{project}-{scope.value}", scope, project=project)
+        self.governor.store.run(lambda unit: tokens.create(unit, wanted, secret, "ana"))
         return secret
 
     def held(self) -> dict[str, Reservation]:

@@ -61,6 +61,7 @@ class Leases(RuleBasedStateMachine):
         self.hosts: dict[str, Host] = {}
         self.dead: set[str] = set()
         self.running: list[Running] = []
+        self.known: set[str] = set()
         self.removed: Counter[SumKey] = Counter()
         self.excess: Counter[SumKey] = Counter()
         self.strictly: Counter[SumKey] = Counter()
@@ -116,6 +117,8 @@ class Leases(RuleBasedStateMachine):
             decision = host.ask(nano, session, user=user, estimate_tokens=tokens)
 
         self.under_fire(host, ask, fuse)
+        if decision is None:
+            self.lifted_unheard(host)
         if decision is not None and decision.allowed:
             assert decision.reservation is not None
             if decision.override_id is not None:
@@ -287,7 +290,14 @@ class Leases(RuleBasedStateMachine):
         finally:
             self.fleet.fuse.left = None
 
+    def lifted_unheard(self, host: Host) -> None:
+        """Take note of a call that was admitted by an override just before its process ended."""
+        for held in host.store.run(lambda unit: [*unit.held()]):
+            if held.override_id is not None and held.id not in self.known:
+                self.lifted(host, held)
+
     def lifted(self, host: Host, reservation: Reservation) -> None:
+        self.known.add(reservation.id)
         for key, used in self.weight(reservation.request.amounts).items():
             self.excess[key] += used
 

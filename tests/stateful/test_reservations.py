@@ -290,15 +290,15 @@ class Reservations(RuleBasedStateMachine):
             return
         self.expire()
         budget = named[which]
-        wish = ResetRequest(which, "ana", session_id="a", project=project)
+        wanted = ResetRequest(which, "ana", session_id="a", project=project)
         others = {of for name, of in self.model.sessions if name == "a"}
         if budget.period is Period.SESSION and others and project not in others:
             with pytest.raises(SteeringRefused, match="name its project"):
-                self.governor.reset(wish)
+                self.governor.reset(wanted)
             return
         place = self.model.place(budget, "a", project, self.clock.now())
         spent, _, calls = self.model.sums(budget, place)
-        result = self.governor.reset(wish)
+        result = self.governor.reset(wanted)
         assert (result.removed_cost_nano_usd, result.removed_requests) == (spent, calls)
         self.clock.set(max(self.clock.now(), result.effective_at))
         self.model.resets[which, place] = result.effective_at

@@ -73,7 +73,7 @@ HOUR_US = 3_600_000_000
 
 
 class StoreContract:
-    """Tests of a store; a subclass makes the backend, and may open it anew."""
+    """Tests of a store; a subclass makes the backend, and may open it again."""
 
     clock: FrozenClock
     store: Store

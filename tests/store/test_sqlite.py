@@ -92,4 +92,4 @@ class TestOldVersions:
         assert mission is not None
         assert (mission.has_calls, mission.project) == (True, "search")
         assert [*run(lambda unit: unit.open_missions("one", "search"))] == [mission]
-        assert run(lambda unit: unit.state.recount_due), "sums of projects are counted anew"
+        assert run(lambda unit: unit.state.recount_due), "sums of projects are counted again"

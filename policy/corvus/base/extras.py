@@ -18,7 +18,7 @@ POSTGRES_LIBRARY: Final = "psycopg"
 
 def has_ledger() -> bool:
     """Return whether the library of the ledger is here; it is looked for, not imported."""
-    return LEDGER_LIBRARY in sys.modules or find_spec(LEDGER_LIBRARY) is not None
+    return _is_here(LEDGER_LIBRARY)
 
 
 def require_ledger() -> None:
@@ -44,7 +44,7 @@ def ledger_not_installed() -> LedgerNotInstalled:
 
 def has_postgres() -> bool:
     """Return whether the client of PostgreSQL is here; it is looked for, not imported."""
-    return POSTGRES_LIBRARY in sys.modules or find_spec(POSTGRES_LIBRARY) is not None
+    return _is_here(POSTGRES_LIBRARY)
 
 
 def require_postgres() -> None:
@@ -62,3 +62,7 @@ def postgres_not_installed() -> PostgresNotInstalled:
     return PostgresNotInstalled(
         f"a store in PostgreSQL needs {POSTGRES_LIBRARY}: pip install 'corvus-policy[postgres]'"
     )
+
+
+def _is_here(library: str) -> bool:
+    return library in sys.modules or find_spec(library) is not None

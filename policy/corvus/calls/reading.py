@@ -206,7 +206,7 @@ def _plan(
     members = body.members
     _refuse_likenesses(members)
     if not is_null(background := members.get("background")) and decoded(background) is not False:
-        detail = "nobody is told what an answer in the background used: leave out background"
+        detail = "nobody reports what an answer in the background used: leave out background"
         return Unreadable(400, "background_refused", detail)
     names_model = not model and body.form is None
     model = model or _text(members, "model")

@@ -2,7 +2,8 @@
 
 A key that stays in the environment of an agent buys calls that no budget sees. So everything that
 is known, or looks like, a credential of a model provider is withheld, and so are switches that lead
-an agent past the proxy. Files that agents log in from are left alone.
+an agent past the proxy, and the password of a store that hosts share: whoever has it can write
+balances. Files that agents, or clients of the store, log in from are left alone.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import os
 import sys
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from corvus.cli.agents.leads import BYPASSES, run_keys
+from corvus.config.layers.environment import PREFIX
 from corvus.metering.providers import PROVIDERS
 
 if TYPE_CHECKING:
@@ -84,6 +87,51 @@ def withheld(
     )
 
 
+STORE_PASSWORD = "PGPASSWORD"
+"""Where the client of PostgreSQL finds the password that a URL does not have."""
+
+
+def store_passwords(url: str, environment: Mapping[str, str]) -> dict[str, str | None]:
+    """Return the variables that hold the password of a store.
+
+    Args:
+        url: Of the store that hosts share.
+        environment: Of this process.
+
+    Returns:
+        By name, what a command may have of the variable: a setting of corvus, which then leads to
+        the same store, without the password; of any other, ``None``, nothing.
+    """
+    from corvus.base.postgres_address import PostgresAddress
+
+    given = PostgresAddress.of(url).password
+    password = environment.get(STORE_PASSWORD) if given is None else given
+    if not password:
+        return {}
+    log_ins = [f":{one}@" for one in (_written_password(url), password, quote(password, "")) if one]
+    found: dict[str, str | None] = {}
+    for name, text in environment.items():
+        if text == password:
+            found[name] = None
+        elif any(log_in in text for log_in in log_ins):
+            is_setting = name.upper().startswith(PREFIX)
+            found[name] = _without(text, log_ins) if is_setting else None
+    return found
+
+
+def _written_password(url: str) -> str | None:
+    """Return the password of a URL as it is written there; ``None`` when there is none."""
+    authority = url.partition("://")[2].partition("#")[0].partition("?")[0].partition("/")[0]
+    login, _, _ = authority.rpartition("@")
+    return login.partition(":")[2] or None
+
+
+def _without(text: str, log_ins: Iterable[str]) -> str:
+    for log_in in log_ins:
+        text = text.replace(log_in, "@")
+    return text
+
+
 def is_credential(name: str) -> bool:
     """Return whether a variable holds, or by its name may hold, the key of a model provider."""
     upper = name.upper()
@@ -101,15 +149,19 @@ Source:
 """
 
 
-def hide(names: Iterable[str]) -> None:
+def hide(names: Iterable[str], *, needed: Collection[str] = ()) -> None:
     """Remove variables from this process for good; elsewhere than on Linux only unset them.
 
     Args:
         names: Variables whose values nobody shall read here any more.
+        needed: Those among them that this process itself still reads; others see them no more.
     """
     gone = {os.fsencode(name) for name in names}
+    kept = {os.fsencode(name) for name in needed}
     for name in gone:
-        os.environb.pop(name, None)
+        value = os.environb.pop(name, None)
+        if value is not None and name in kept:
+            os.environb[name] = value  # a copy, outside of what /proc shows
     if sys.platform != "linux":
         return
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)

@@ -46,7 +46,7 @@ class Server(uvicorn.Server):
         on_ready: Called once, when requests are answered.
         on_stop: Called once, when the server is to stop and before it waits for what is
             still open.
-        manager: Is told how the server is; by default nobody is.
+        manager: Hears how the server is; by default nobody does.
     """
 
     def __init__(

@@ -164,7 +164,7 @@ class Service:
                 self.config_is_broken = True
                 _log.error("the config cannot be put in force, the policy stays: %s", fault)
             else:
-                _log.info("the config was read anew: policy %s", runtime.policy.content_hash)
+                _log.info("the config was read again: policy %s", runtime.policy.content_hash)
 
     def _change(self, keys_of: Callable[[bytes, str], Mapping[str, str]], actor: str) -> Runtime:
         """Write keys, found in what the file holds now, and put them in force, or neither."""

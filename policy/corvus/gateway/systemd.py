@@ -1,6 +1,6 @@
 """Tells systemd how the gateway is, where systemd has started it with ``Type=notify``.
 
-It is told when requests are answered, while the event loop turns, and when the gateway is to stop.
+It hears when requests are answered, while the event loop turns, and when the gateway is to stop.
 The socket of another one, such as that of a parent, is left alone.
 
 Source:

@@ -71,4 +71,4 @@ class Background:
 
     def _log_dropped(self) -> None:
         if self.dropped:
-            _log.warning("%d events were not told: a listener was too slow", self.dropped)
+            _log.warning("%d events were not delivered: a listener was too slow", self.dropped)

@@ -1,9 +1,8 @@
 """Settlements that a process could not write before its end, in a file next to the store (RES-9).
 
-One JSON line a settlement, synced to disk with its folder; only its owner may read it. Whoever
-takes the file in applies each line by its settlement key and removes the file afterwards: one who
-dies in between leaves lines that are replayed, never counted twice. No line is dropped: what cannot
-be read or applied is kept aside.
+One JSON line a settlement, synced to disk; only its owner may read it. Whoever takes the file in
+applies each line by its settlement key and removes the file afterwards: lines that are replayed
+after a kill are never counted twice. What cannot be read or applied is kept aside, never dropped.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from corvus.base.files import sync
 from corvus.base.ids import new_id
 from corvus.base.locks import try_lock
 from corvus.base.money import NanoUSD
+from corvus.base.own_files import open_own
 from corvus.base.time import instant_at, microseconds
 from corvus.model.pending import PendingKind, PendingSettlement
 from corvus.model.price import HourRates, Price, Tier
@@ -59,13 +59,13 @@ def spill(path: Path, settlements: Sequence[PendingSettlement]) -> Path:
         settlements: In the order in which they are to be applied.
 
     Returns:
-        The file; one of another name when somebody holds the first for long.
+        The file; one of another name when somebody holds the first for long, or it is none.
 
     Raises:
         OSError: They cannot be written.
     """
     text = "".join(f"{line_of(settlement)}\n" for settlement in settlements)
-    with suppress(BlockingIOError):
+    with suppress(OSError):
         _append(path, text)
         return path
     other = path.with_name(f"{path.stem}.{new_id(time.time_ns() // 1000)}{path.suffix}")
@@ -122,7 +122,7 @@ def taking_in(path: Path) -> Generator[list[SpilledLine] | None]:
         OSError: It cannot be read or removed.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = open_own(path, os.O_RDWR)
     except FileNotFoundError:
         yield None
         return
@@ -162,7 +162,7 @@ def _append(path: Path, text: str, *, wait_seconds: float = _LOCK_SECONDS) -> No
     """
     deadline = time.monotonic() + wait_seconds
     while True:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        descriptor = open_own(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         try:
             if try_lock(descriptor) and _is_file(descriptor, path):
                 # A line that a full disk cut short ends here.

@@ -214,6 +214,17 @@ def test_a_token_is_bound_to_its_upstream(tmp_path: Path) -> None:
         assert answer.status_code == 404
 
 
+def test_a_token_of_an_upstream_that_is_not_there_says_so(tmp_path: Path) -> None:
+    with with_spare(tmp_path) as (gateway, _spare):
+        secret = new_secret()
+        request = TokenRequest("one", TokenScope.PROXY, upstream="spar")
+        with gateway.runtime.bookkeeping.store() as store:
+            store.run(lambda unit: tokens.create(unit, request, secret, "ana"))
+        answer = gateway.post("/v1/chat/completions", BODY, **{"authorization": f"Bearer {secret}"})
+        assert answer.status_code == 403
+        assert "has none of that name" in answer.json()["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("query", "kept"),
     [

@@ -561,3 +561,17 @@ def test_a_host_that_still_renews_is_not_reclaimed(fleet: Fleet) -> None:
     found = fleet.store.run(lambda unit: reclaim(unit, "a", "ana", None), alone=True)
     assert [(one.budget, one.held) for one in found.slices] == [("day", 40)]
     assert fleet.total() == (0, 40)
+
+
+def test_a_reset_comes_after_all_that_was_taken_over_whatever_clock_stamped_it(
+    fleet: Fleet,
+) -> None:
+    """A host's clock may be a little ahead: the reset dropped a record that a recount counted."""
+    host = fleet.host("a")
+    host.store.run(lambda unit: [unit.tick() for _ in range(1000)])
+    host.spend(5)
+    host.leases.renew()
+    assert fleet.total()[0] == 5
+    fleet.strict.reset(ResetRequest("day", "ana", "r"))
+    fleet.check()
+    assert fleet.total()[0] == 0

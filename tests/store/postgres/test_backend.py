@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -15,6 +17,7 @@ from corvus.base.errors import StoreCorrupt, StoreUnavailable
 from corvus.base.postgres_address import PostgresAddress
 from corvus.base.time import SystemClock, instant_at, microseconds
 from corvus.model.outbox import LedgerTable
+from corvus.store.health import StoreHealth, examined
 from corvus.store.kinds import PRICE_ENTRY, PriceEntry
 from corvus.store.postgres.backend import PostgresBackend
 from corvus.store.postgres.place import PostgresPlace
@@ -168,6 +171,37 @@ def test_a_store_that_was_lost_is_not_made_again(
     with pytest.raises(StoreCorrupt, match="there is none any more"):
         place.backend()
     assert "there is none any more" in (place.health(SystemClock().now()).problem or "")
+
+
+def test_what_others_write_while_it_looks_is_nothing_that_the_server_lacks(
+    place: PostgresPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(Store(place.backend())) as store:
+        store.run(append)
+
+        def slow(*given: Any) -> StoreHealth:
+            store.run(append)
+            store.backend.close()  # keeps at once what was seen
+            return examined(*given)
+
+        monkeypatch.setattr("corvus.store.postgres.place.examined", slow)
+        assert place.health(SystemClock().now()).problem is None
+
+
+def test_what_was_seen_is_kept_in_a_file_of_our_own(place: PostgresPlace, tmp_path: Path) -> None:
+    """A link leads to nothing that is written, and a pipe is not waited for."""
+    unsettled = place.unsettled_path
+    seen = unsettled.with_name(f"{unsettled.name.partition('.unsettled')[0]}.seen")
+    victim = tmp_path / "victim"
+    victim.write_text("theirs")
+    seen.symlink_to(victim)
+    with closing(Store(place.backend())) as store:
+        store.run(append)
+    assert victim.read_text() == "theirs"
+    seen.unlink()
+    os.mkfifo(seen)
+    with closing(Store(place.backend())) as store:
+        assert store.run(append) == 2
 
 
 def test_health_says_what_the_server_lacks(place: PostgresPlace, postgres_url: str) -> None:

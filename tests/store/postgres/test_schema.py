@@ -14,6 +14,7 @@ from corvus.base.postgres_address import PostgresAddress
 from corvus.store.kinds import KINDS, STATE
 from corvus.store.postgres import schema
 from corvus.store.postgres.connection import connect, run
+from corvus.store.postgres.script import script
 from tests.postgres import PostgresServer
 
 _COLUMNS = """
@@ -218,6 +219,20 @@ def test_a_role_without_rights_uses_a_schema_that_was_made_for_it(
         assert schema.migrate(connection, poor) == 1
     postgres_server.query(f"DROP SCHEMA {name} CASCADE")
     postgres_server.query(f"DROP ROLE {name}_poor")
+
+
+@pytest.mark.parametrize("word", ["a$$b", 'a"b', "a'b", "$$; DROP ROLE postgres; --", "$q$$$"])
+def test_no_name_of_a_role_ends_its_quotes(
+    postgres_server: PostgresServer, address: PostgresAddress, word: str
+) -> None:
+    """The script is run by a superuser: a name that is not quoted would be a command."""
+    name = f"{address.schema}{word}"
+    with psycopg.connect(postgres_server.superuser_url(), autocommit=True) as connection:
+        connection.execute(script(address, name).encode())
+        found = connection.execute("SELECT count(*) FROM pg_roles WHERE rolname = %s", [name])
+        assert found.fetchone() == (1,)
+        quoted = name.replace('"', '""')
+        connection.execute(f'DROP SCHEMA {address.schema} CASCADE; DROP ROLE "{quoted}"'.encode())
 
 
 def test_every_release_has_written_down_its_steps() -> None:

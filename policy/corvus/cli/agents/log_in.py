@@ -41,7 +41,7 @@ class MissingKey:
 
     @property
     def line(self) -> str:
-        """What a user is told."""
+        """The line for the user."""
         if self.has_log_in:
             return (
                 f"corvus: no {self.variable} here, so {self.program} keeps its own log-in, as with "

@@ -17,15 +17,15 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from corvus.base.errors import GatewayRefused, PolicyError, RunRefused, SteeringRefused
-from corvus.cli import credentials
 from corvus.cli.agents import run_text, runfile
 from corvus.cli.agents.checkout import checkout_of
 from corvus.cli.agents.child import MARK, environment_of, find_command, run_child
 from corvus.cli.agents.clients import Situation, setup_of
+from corvus.cli.agents.hidden import Hidden, hidden_of, refuse_shown_password
 from corvus.cli.agents.leads import run_keys, with_upstreams
 from corvus.cli.agents.run_text import refuse_without_budget
 from corvus.cli.agents.tally import Tally
-from corvus.cli.credentials import hide
+from corvus.cli.credentials import STORE_PASSWORD, hide
 from corvus.compile import RunLimits
 from corvus.governor.rules import budgets_of_run
 from corvus.model.steering import MissionOutcome, MissionRequest, OverrideRequest
@@ -100,6 +100,7 @@ class Run:
         self._checkout = checkout_of(Path.cwd(), request.branch)
         self._keeps_log_in = any(upstream.pass_through for upstream in self._options.upstreams)
         self._budgets = self._require_budget()
+        refuse_shown_password(self._runtime)
         self._tally = Tally()
 
     def go(self, command: list[str]) -> int:
@@ -116,7 +117,7 @@ class Run:
         self._require_store()
         _require_extra()
         everything = dict(os.environ)
-        hidden = self._withheld(everything)
+        hidden = self._hidden(everything)
         with (
             warning_on(sys.stderr),
             self._runtime.governor() as governor,
@@ -126,14 +127,14 @@ class Run:
             if self._runtime.policy.enabled:
                 runfile.end_dead_runs(runs, governor)
             with self._proxy(governor, everything) as (url, secret), self._folder() as folder:
-                hide({*hidden, *run_keys(self._configured)})
-                kept = {name: text for name, text in everything.items() if name not in hidden}
+                hide({*hidden.names, *run_keys(self._configured)}, needed=[STORE_PASSWORD])
                 words, variables = setup_of(
                     command,
                     Situation(
                         url, secret, self._options.upstreams, self._configured, everything, folder
                     ),
                 )
+                kept = hidden.left_of(everything)
                 environment = environment_of(
                     kept, variables, session_id=self.session_id, run_id=self._id
                 )
@@ -145,6 +146,10 @@ class Run:
                     finally:
                         self._end(governor, exit_code)
         return self._told(exit_code)
+
+    def _hidden(self, environment: dict[str, str]) -> Hidden:
+        given = self._runtime, self._options, environment
+        return hidden_of(*given, request=self._request, keeps_log_in=self._keeps_log_in)
 
     def _require_store(self) -> None:
         """Ask a store that hosts share whether it is there, before what serves a run is loaded.
@@ -161,7 +166,7 @@ class Run:
 
         Raises:
             RunRefused: There is none, and the user did not say ``--ungoverned``; or the user said
-                so beside a limit.
+                so in addition to a limit.
         """
         request = self._request
         if request.ungoverned and request.limits.options:
@@ -190,16 +195,6 @@ class Run:
         if not budgets and request.limits.run_nano_usd is None and not request.ungoverned:
             refuse_without_budget(self._runtime, request.surface)
         return budgets
-
-    def _withheld(self, environment: dict[str, str]) -> tuple[str, ...]:
-        return credentials.withheld(
-            environment,
-            upstreams=self._options.upstreams,
-            secrets=[name for target in self._runtime.notify for name in target.variables],
-            passed=self._request.passed,
-            keeps_log_in=self._keeps_log_in,
-            log_in_of=self._request.log_in_of,
-        )
 
     @contextmanager
     def _proxy(
@@ -323,7 +318,7 @@ class Run:
             )
         )
 
-    def _say_start(self, governor: Governor, hidden: tuple[str, ...]) -> None:
+    def _say_start(self, governor: Governor, hidden: Hidden) -> None:
         runtime = self._runtime
         is_limited = bool(self._budgets) or self._request.limits.run_nano_usd is not None
         if not is_limited:
@@ -341,7 +336,7 @@ class Run:
         for caution in cautions:
             run_text.say(caution)
         replaced = () if self._keeps_log_in else run_keys(self._configured)
-        if names := [name for name in hidden if name not in replaced]:
+        if names := hidden.shown(replaced):
             run_text.say(run_text.withheld(names))
 
     def _end(self, governor: Governor, exit_code: int | None) -> None:

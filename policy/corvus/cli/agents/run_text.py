@@ -12,7 +12,9 @@ import typer
 from corvus.answers.amounts import amount_words, limit_words, match_words
 from corvus.base.errors import NoBudget
 from corvus.base.money import MAX_LIMIT_USD, NanoUSD, nano_usd
+from corvus.cli.agents.hidden import password_layer
 from corvus.compile import RunLimits
+from corvus.config.layers.order import Layer
 from corvus.diagnostics.plain import escape
 from corvus.governor.rules import MISSION, is_partial
 from corvus.metering.providers import PROVIDERS
@@ -112,6 +114,11 @@ def cautions(
         found.append(
             "corvus: warning: calls of models without a price pass without a limit "
             '(cost.unpriced_models = "warn")'
+        )
+    if password_layer(runtime) is Layer.FILE:
+        found.append(
+            "corvus: warning: the config has the password of the store, and the command can read "
+            "it: put it into CORVUS_GOVERNANCE__LEDGER__URL, which the command does not get whole"
         )
     return found
 

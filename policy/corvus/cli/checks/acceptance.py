@@ -81,7 +81,7 @@ def _add(file: str, how: Options, reason: str) -> int:
 def accepting(
     how: Options, options: Arguments, show: Callable[[CheckRun], int]
 ) -> Callable[[CheckRun], int]:
-    """Return how to report a run beside a baseline, which is written first where that is asked for.
+    """Return how to report a run against a baseline, which is written first if that is wanted.
 
     Raises:
         SystemExit: There is no baseline, or it is none; that was printed.

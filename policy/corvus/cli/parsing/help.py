@@ -1,7 +1,7 @@
 """Makes help say what its texts say: typer reads markup in them, and gives flags a type.
 
-Without it `[cost.prices]` in a help text is taken for a style and swallowed, a flag is shown as if it
-took a value, and an argument stands in braces.
+Without it `[cost.prices]` in a help text is taken for a style and swallowed, a flag is shown as if
+it took a value, and an argument stands in braces.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How ``corvus config`` is told keys and values on its command line."""
+"""How keys and values are written on the command line of ``corvus config``."""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ A token is printed once, when it is made; afterwards nobody can read it again.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import sys
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,11 +63,13 @@ def create(
     """
     from corvus.governor import tokens
     from corvus.model.token import TokenRequest, new_secret
-    from corvus.runtime import local_actor
+    from corvus.runtime import local_actor, open_runtime
 
     secret = new_secret()
     request = TokenRequest(name, scope, project, user, agent, session, mission, upstream)
-    with _store(config, ledger) as store:
+    runtime = open_runtime(config or (), ledger=ledger)
+    _warn_unknown(upstream, [each.name for each in runtime.gateway.upstreams])
+    with runtime.bookkeeping.store() as store:
         try:
             made = store.run(lambda unit: tokens.create(unit, request, secret, local_actor()))
         except ValueError as mistake:
@@ -136,6 +139,13 @@ def revoke(
     with _store(config, ledger) as store:
         gone = store.run(lambda unit: tokens.revoke(unit, token, local_actor()))
     emit(output, lambda: TOKEN.body(gone), lambda: _print(f"token {gone.name!r} is revoked"))
+
+
+def _warn_unknown(upstream: str | None, known: Sequence[str]) -> None:
+    """Say on standard error that a config which has upstreams has none of this name."""
+    if upstream is not None and known and upstream not in known:
+        words = f"the config has no upstream {upstream!r}, but {', '.join(known)}"
+        print(f"warning: {escape(words)}: calls by this token are refused", file=sys.stderr)
 
 
 @contextmanager

@@ -32,6 +32,14 @@ Url: TypeAlias = Annotated[
     ),
 ]
 
+Sql: TypeAlias = Annotated[
+    bool,
+    typer.Option("--sql", help="Print the SQL for a database administrator, and change nothing."),
+]
+Role: TypeAlias = Annotated[
+    str, typer.Option("--role", help="With --sql: the role that corvus connects as.")
+]
+
 app = typer.Typer(
     help="The store of budgets: make it, examine it, move it to many hosts.", no_args_is_help=True
 )
@@ -46,15 +54,8 @@ def group() -> None:
 def init(
     store: Url = None,
     *,
-    sql: Annotated[
-        bool,
-        typer.Option(
-            "--sql", help="Print the SQL for a database administrator, and change nothing."
-        ),
-    ] = False,
-    role: Annotated[
-        str, typer.Option("--role", help="With --sql: the role that corvus connects as.")
-    ] = "corvus",
+    sql: Sql = False,
+    role: Role = "corvus",
     config: Config = None,
     sets: Sets = None,
     ledger: LedgerPath = None,
@@ -79,13 +80,8 @@ def migrate(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")
     ] = False,
-    sql: Annotated[
-        bool,
-        typer.Option("--sql", help="Print the SQL for a database administrator instead."),
-    ] = False,
-    role: Annotated[
-        str, typer.Option("--role", help="With --sql: the role that corvus connects as.")
-    ] = "corvus",
+    sql: Sql = False,
+    role: Role = "corvus",
     config: Config = None,
     sets: Sets = None,
     ledger: LedgerPath = None,
@@ -122,7 +118,7 @@ def _bring_up_to_date(place: StorePlace, output: str | None, *, dry_run: bool = 
     server = place.admin.server() if before else None
     others = server.hosts if server is not None else ()
     if not dry_run:
-        place.backend().close()
+        place.admin.make()
     after = place.admin.newest_version if dry_run else _version(place)
     body: dict[str, object] = {
         "store": place.name,

@@ -170,7 +170,7 @@ def _strings(table: Table, key: str) -> dict[str, str]:
 def _is_trusted(place: str) -> bool:
     """Return whether a file belongs to the user, to root, or to who owns its repository's folder.
 
-    Anybody may leave a file in ``/tmp``: it must not decide what others are told.
+    Anybody may leave a file in ``/tmp``: it must not decide what others see.
     """
     if not hasattr(os, "getuid"):
         return True

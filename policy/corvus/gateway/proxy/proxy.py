@@ -319,6 +319,7 @@ class Proxy:
             own = self._upstreams.named(token.upstream)
             if own is None or named not in (None, own):
                 detail = f"this token is for calls to the upstream {token.upstream!r} alone"
+                detail += "" if own else ", and this gateway has none of that name"
                 raise CallRefused(Refusal(403, "token_bound", detail))
             named = own
         target = self._upstreams.target(calls, model, named)

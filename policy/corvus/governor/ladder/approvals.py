@@ -113,7 +113,7 @@ def keep_alive(unit: Unit, approval: Approval) -> None:
 
 
 def decide(unit: Unit, request: ApprovalRequest) -> tuple[Approval, list[Event]]:
-    """Let a parked call pass, or refuse it; whoever comes second is told so.
+    """Let a parked call pass, or refuse it; whoever comes second learns that.
 
     Raises:
         ApprovalNotFound: No call is or was parked under this id.

@@ -30,6 +30,9 @@ from corvus.store.kinds import LEASE, LEASE_HOST, budget_key
 from corvus.store.lease import LeaseKey
 from corvus.store.unit import Unit
 
+_AHEAD_MAX_US = 60_000_000
+"""How far the clock of a host may be ahead of the shared store's, microseconds."""
+
 
 def take_over(
     unit: Unit, in_force: InForce, host_id: str, events: Sequence[OutboxEvent]
@@ -71,9 +74,26 @@ def take_over(
     return new[-1].seq, happened
 
 
+def _stamp_after(unit: Unit, at_us: int) -> None:
+    """Have all that the shared store stamps from now on be later than what was taken over.
+
+    The clock of a host follows that of the store, and may be ahead by the time of a message: a
+    reset would be earlier than a record that it no longer counts.
+
+    Args:
+        unit: The transaction under way.
+        at_us: What a host has stamped, microseconds; one that is ahead by more is not believed.
+    """
+    if 0 < at_us - unit.now_us <= _AHEAD_MAX_US:
+        state = unit.touch()
+        state.last_us = max(state.last_us, at_us)
+
+
 def _take_record(unit: Unit, in_force: InForce, host_id: str, row: Row) -> list[Event]:
     """Count a usage record in place of what the host's slices hold for it."""
     unit.append(LedgerTable.USAGE_RECORD, row)
+    settled: Any = row["settled_at"]
+    _stamp_after(unit, settled)
     call, amounts = recorded_call(row), recorded_amounts(row)
     counted = in_force.register.counting(unit).of(call, unit.window_opened)
     sums = [unit.balance(place.key) for place in counted]
@@ -115,6 +135,7 @@ def _take_audit(unit: Unit, in_force: InForce, host_id: str, row: Row) -> list[E
 def _take_reset(unit: Unit, in_force: InForce, host_id: str, row: Row) -> list[Event]:
     """Reset a sum as the host did: of a session or a mission, which count at one host alone."""
     found: Any = row
+    _stamp_after(unit, found["effective_at"])
     unit.append(LedgerTable.RESET, row)
     for budget_id, budget in unit.budgets().items():
         if budget_key(budget) != found["budget_key"]:

@@ -1,7 +1,7 @@
 """Reads what Amazon Bedrock says about usage, in each of the three places where it says it (PRX-3).
 
-- ``usage`` of Converse: ``inputTokens`` is beside the tokens that were read from a cache or written
-  to one. Writes that ``cacheDetails`` does not call five minutes long count as an hour.
+- ``usage`` of Converse: ``inputTokens`` does not include the tokens that were read from a cache or
+  written to one. Writes that ``cacheDetails`` does not call five minutes long count as an hour.
 - ``totalTokens`` is the sum of all: what it holds beyond the others was not broken down, so it
   counts as output, and the whole as an estimate.
 - ``amazon-bedrock-invocationMetrics`` in the last event of a model that is invoked directly, and

@@ -33,7 +33,7 @@ _VECTORS_MAX_BYTES = 32 * 1024
 
 
 class ChatLinesTap(LineTap):
-    """``POST /api/chat`` and ``/api/generate``, as they answer unless told otherwise."""
+    """``POST /api/chat`` and ``/api/generate``, as they answer unless a request says not to."""
 
     output_text = string_of("content", "response", "thinking", "name")
 

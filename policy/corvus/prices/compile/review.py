@@ -39,7 +39,7 @@ class Decision:
 class VariantStart(Decision):
     """A variant was sold before the day on which the source learned of it.
 
-    It reaches back no further than the standard price that it was stated beside.
+    It reaches back no further than the standard price that it was stated next to.
 
     Attributes:
         provider: The book's id of the provider.

@@ -2,7 +2,7 @@
 
 A variant has a price only from the day on which it is known to be sold (PRC-8). The source dates an
 offer to the day on which it learned of it; a reviewed day may be earlier, though never earlier than
-the standard price that the offer was stated beside. Before that nobody says what it cost, and the
+the standard price that the offer was stated next to. Before that nobody says what it cost, and the
 standard price does not stand in for it.
 """
 

@@ -29,7 +29,7 @@ def book_text(  # noqa: PLR0913 - each is a part of the book
         release: The version of that.
         equal: By host and maker, the models that were found to cost the same.
         unpriced: By provider, ids that are sold by units that no record counts.
-        doubtful: Names of which only a look-up can tell whether they have a price.
+        doubtful: Names that only a look-up can decide to have a price.
     """
     left_out = {name: ids for name, ids in sorted((unpriced or {}).items()) if ids}
     body = (
@@ -56,7 +56,7 @@ def _lines(models: Mapping[str, Mapping[str, object]], doubtful: Container[str])
 
 
 def _members(values: Mapping[str, object], doubtful: Container[str]) -> str:
-    """Write models; a space says of a name that only a look-up can tell whether it has a price."""
+    """Write models; a space says that only a look-up can decide whether a name has a price."""
     return ",\n".join(
         f"{_json(name)}:{' ' if name in doubtful else ''}{_json(values[name])}"
         for name in sorted(values)

@@ -45,6 +45,10 @@ class StoreAdmin(Protocol):
 
     newest_version: int
 
+    def make(self) -> None:
+        """Make the store, also beside others, or bring it up to date."""
+        ...
+
     def sole_backend(self) -> Backend:
         """Open the store for one who must be alone with it; it is made when missing.
 

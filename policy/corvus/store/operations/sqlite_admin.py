@@ -100,6 +100,10 @@ class SqliteAdmin:
     def __init__(self, path: Path) -> None:
         self._path = path
 
+    def make(self) -> None:
+        """Make the store, or bring it up to date."""
+        SqliteBackend(self._path).close()
+
     def sole_backend(self) -> SoleSqliteBackend:
         """Open the store for one who must be alone with it; it is made when missing."""
         return SoleSqliteBackend(self._path)

@@ -37,7 +37,7 @@ class SqliteFile:
     def copy(self, target: Path) -> None:
         """Write the store as it is at one instant to a new file.
 
-        All pages are copied in one step: between two, a writer would make it begin anew.
+        All pages are copied in one step: between two, a writer would make it begin again.
 
         Raises:
             StoreError: It cannot be read, or the copy not be written.

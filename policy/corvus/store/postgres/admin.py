@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from corvus.base.postgres_address import PostgresAddress
 from corvus.base.time import instant_at
 from corvus.store.operations.server import HostSeen, ServerStanding
+from corvus.store.postgres.backend import PostgresBackend
 from corvus.store.postgres.connection import ANSWER_SECONDS, ServerFacts, examined, run
 from corvus.store.postgres.look import Looks
 from corvus.store.postgres.schema import MIGRATIONS
@@ -43,6 +44,10 @@ class PostgresAdmin:
         self._address = address
         self._looks = looks
         self._beside = beside
+
+    def make(self) -> None:
+        """Make the store, also beside others, or bring it up to date."""
+        PostgresBackend(self._address, beside=self._beside).close()
 
     def sole_backend(self) -> SolePostgresBackend:
         """Open the store for one who must be alone with it; it is made when missing."""

@@ -112,6 +112,7 @@ _BY_WORDS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"closed the connection|connection (?:is )?(?:lost|closed|bad)|consuming input failed"
+        r"|pipeline mode"
         r"|sending query failed|broken pipe|reset by peer",
         "lost the connection; look at the network and the server",
     ),

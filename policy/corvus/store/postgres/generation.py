@@ -19,6 +19,7 @@ from pathlib import Path
 
 from corvus.base.errors import StoreCorrupt
 from corvus.base.locks import FileLock
+from corvus.base.own_files import SAFE, open_own
 
 _SYNCED_EVERY_SECONDS = 1.0
 _DIGITS = 19
@@ -147,7 +148,7 @@ class SeenGeneration:
         """Write what was seen in its place, unless another process of this host has seen more."""
         if self._file is None or self._file.descriptor < 0:
             os.makedirs(path.parent, exist_ok=True)
-            self._file = FileLock(path)
+            self._file = FileLock(path, os.O_RDWR | os.O_CREAT | SAFE)
         descriptor = self._file.descriptor
         self._file.take()
         try:
@@ -168,8 +169,8 @@ class SeenGeneration:
     def _read(self) -> tuple[str, int]:
         """Return the store, and its newest generation, that the file names."""
         if self._path is not None:
-            with suppress(OSError):
-                return _seen_in(self._path.read_bytes())
+            with suppress(OSError), open(open_own(self._path, os.O_RDONLY), "rb") as stream:
+                return _seen_in(stream.read(_READ_BYTES))
         return _NOTHING_SEEN
 
 

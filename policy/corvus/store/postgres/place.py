@@ -107,10 +107,14 @@ class PostgresPlace:
         return PostgresAdmin(self._address, self._looks, self._beside)
 
     def backend(self, *, is_trusted: bool = False) -> PostgresBackend:
-        """Open the store for a writer; it is made when missing."""
+        """Open the store for a writer; it is made when missing, the first one of a database."""
         require_postgres()
         from corvus.store.postgres.backend import PostgresBackend
+        from corvus.store.postgres.others import refuse_further
 
+        if not self.exists:
+            with self._looks.connection() as connection:
+                refuse_further(connection, self._address)
         return PostgresBackend(
             self._address, beside=self._beside, policy=self._policy, is_trusted=is_trusted
         )
@@ -152,6 +156,9 @@ class PostgresPlace:
         """Refuse a server that lacks what this host has seen, as a writer would."""
         if not health.exists:
             seen.judge_absence(self.name)
+            from corvus.store.postgres.others import refuse_further
+
+            refuse_further(connection, self._address)
             return
         ((generation,),) = connection.execute("SELECT generation FROM store_lock").fetchall()
         seen.judge(self.name, generation, health.store_id)

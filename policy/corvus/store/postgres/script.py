@@ -41,11 +41,12 @@ def _lines(address: PostgresAddress, role: str, since: int) -> Iterator[str]:
     yield "-- Run it as an owner of the database, whole: psql -v ON_ERROR_STOP=1 -f FILE DATABASE"
     yield "BEGIN;"
     if since == 0:
-        yield "DO $$ BEGIN"
+        quote = _dollar_quote(role)
+        yield f"DO {quote} BEGIN"
         yield f"    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {_literal(role)}) THEN"
         yield f"        CREATE ROLE {name} LOGIN;"
         yield "    END IF;"
-        yield "END $$;"
+        yield f"END {quote};"
         yield f"CREATE SCHEMA IF NOT EXISTS {schema};"
     yield f"SET LOCAL search_path = {schema}, pg_temp;"
     if since:
@@ -64,6 +65,14 @@ def _lines(address: PostgresAddress, role: str, since: int) -> Iterator[str]:
 def _first_state() -> list[object]:
     """Return the columns of the store's own row, but for the id, which is the first."""
     return STATE.stored(StoreState(store_id=""))[1:]
+
+
+def _dollar_quote(text: str) -> str:
+    """Return what may stand around a text in place of quotes: something that is not in it."""
+    tag = ""
+    while f"${tag}$" in text:
+        tag += "q"
+    return f"${tag}$"
 
 
 def _identifier(name: str) -> str:

@@ -235,22 +235,22 @@ class _Thread:
     ) -> Iterator[Object]:
         """Yield a call if a total says that there was one."""
         total = _total(stated)
-        told = _tokens(last) if last else None
-        if told is not None:
-            _fields(told)  # what contradicts itself must not move a counter
-        used = self._used(total, told, payload)
+        latest = _tokens(last) if last else None
+        if latest is not None:
+            _fields(latest)  # what contradicts itself must not move a counter
+        used = self._used(total, latest, payload)
         if used != NO_TOKENS:
-            yield self._record(line, payload, _State(total, told or used), used)
+            yield self._record(line, payload, _State(total, latest or used), used)
 
-    def _used(self, total: Total | None, told: Tokens | None, payload: Object) -> Tokens:
+    def _used(self, total: Total | None, latest: Tokens | None, payload: Object) -> Tokens:
         if total is None:
-            return NO_TOKENS if told in (None, NO_TOKENS) else self._counters.take_last(told)
+            return NO_TOKENS if latest in (None, NO_TOKENS) else self._counters.take_last(latest)
         is_inherited = not self._counters.has_begun and self._origin.parent is not None
-        if told is None and is_inherited:
+        if latest is None and is_inherited:
             self._counters.begin_with(total)
             return NO_TOKENS
         limit = text_at(object_at(payload, "rate_limits"), "limit_id")
-        return self._counters.take(total, told, limit)
+        return self._counters.take(total, latest, limit)
 
     def _record(self, line: Object, payload: Object, state: _State, used: Tokens) -> Object:
         at = text_at(line, "timestamp")

@@ -1,5 +1,5 @@
 -- Eight calls in all, four of them without a price. A free call (0) is priced.
--- local/llama: 2 of 8 = 25 %; tokens 3 and, as the second was recorded anew, 5: 8
+-- local/llama: 2 of 8 = 25 %; tokens 3 and, as the second was recorded again, 5: 8
 -- local/qwen and openai/gpt-next: 1 of 8 = 12.5 % each, in order of provider
 -- openai/gpt-5: all priced, so not listed
 INSERT INTO usage_record
