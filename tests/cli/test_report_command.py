@@ -165,7 +165,7 @@ def test_missing_ledger_says_what_to_type(tmp_path: Path) -> None:
             ["by-model", "--since", "2026-04", "--until", "2026-02"],
             "is not before the end of",
         ),
-        (["by-model", "--since", "soon"], "'soon' is no time: try 7d"),
+        (["by-model", "--since", "soon"], "'soon' is not a time: try 7d"),
         (["history-by-session", "--since", "7d"], "takes no --since; its parameters"),
         (["history-by-day", "--since", "2020-01"], "days long, at most 366 are shown"),
         (["history-by-day", "-p", "days=367"], "days must be in 1..=366, got 367"),
@@ -173,7 +173,7 @@ def test_missing_ledger_says_what_to_type(tmp_path: Path) -> None:
         (["by-model", "--format", "parquet"], "name a file with -o"),
         (["by-model", "--format", "table", "-o", "x.txt"], "a table is for a terminal"),
         (["by-model", "--format", "csv", "--chart"], "not in csv"),
-        (["by-model", "--as-of", "noon"], "'noon' is no date or instant"),
+        (["by-model", "--as-of", "noon"], "'noon' is not a time"),
     ],
 )
 def test_wrong_use_is_refused_and_says_why(ledger: Path, words: list[str], message: str) -> None:

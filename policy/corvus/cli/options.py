@@ -34,12 +34,16 @@ LedgerPath: TypeAlias = Annotated[
 ]
 AsOf: TypeAlias = Annotated[
     str | None,
-    typer.Option("--as-of", help="Answer as of this instant (ISO 8601, UTC) instead of now."),
+    typer.Option(
+        "--as-of",
+        help="Answer as of this time instead of now, such as yesterday or 2026-11-23T10:00Z.",
+    ),
 ]
 Since: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "--since", help="From: 7d, today, last-week, 2026-11, 2026-11-23 or an instant (UTC)."
+        "--since",
+        help="From: 7d, today, 2026-11, 2026-11-23 or an instant (UTC); last-month is that month.",
     ),
 ]
 Until: TypeAlias = Annotated[
