@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -124,6 +125,23 @@ def opened(
     from corvus.runtime import open_runtime
 
     return open_runtime(config or (), sets=sets or (), ledger=ledger, clock=clock_at(as_of))
+
+
+def require_books(runtime: Runtime) -> None:
+    """Refuse a place where nothing is: a mistyped path must not be taken for an empty ledger.
+
+    Raises:
+        LedgerError: There is neither a ledger nor a store.
+    """
+    books = runtime.bookkeeping
+    if os.path.lexists(books.ledger_path) or books.place.exists:
+        return
+    from corvus.base.errors import LedgerError
+
+    raise LedgerError(
+        f"there is neither a ledger at {books.ledger_path} nor a store at {books.place.name}: "
+        "check --ledger, --config and where you are"
+    )
 
 
 def books_of(config: Sequence[Path] | None, ledger: Path | None) -> Bookkeeping:

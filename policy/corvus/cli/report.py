@@ -230,6 +230,8 @@ def run(
         raise ReportError(f"report {report.name} declares no chart; leave out --chart")
     now = clock_at(as_of).now()
     bounds = parse_bounds(since, until, now, parse_zone(zone or "UTC"))
+    if until is None and all(each.name != "until" for each in report.header.parameters):
+        bounds.pop("until", None)
     given = _given(report, param or [], bounds | ({"zone": zone} if zone else {}))
     with _ledger(report, config, ledger, sets, now) as connection:
         table = run_report(connection, report, given, now=now)
