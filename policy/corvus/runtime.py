@@ -150,7 +150,8 @@ class Runtime:
 
         policy = self.policy.content_hash
         place = place_of(self.ledger_path, self.store_url, policy_hash=policy)
-        left = partial(self._settle_own, counts_slices=False)
+        twin = replace(self)  # else the two would hold each other, and open connections with them
+        left = partial(twin._settle_own, counts_slices=False)
         return Bookkeeping(self.ledger_path, place, self.clock, self.before_reading or left)
 
     @property

@@ -143,6 +143,10 @@ def test_the_sql_for_an_administrator_makes_a_store_that_a_role_without_rights_c
             connection.execute(b"CREATE TABLE by_hand.other (id int)")
         assert real_place.run("store", "migrate", as_role, "--sql", "--role", role) == Exit.CLEAN
         assert "CREATE TABLE" not in capsys.readouterr().out, "it is up to date"
+        drop_schema(postgres_server, schema)
+        other = as_role.replace(schema, "by_nobody")
+        assert real_place.run("store", "status", other) == Exit.LEDGER_UNAVAILABLE
+        assert "this role may not make one: mend the schema" in capsys.readouterr().out
     finally:
         drop_schema(postgres_server, schema)
         quoted = '"' + role.replace('"', '""') + '"'

@@ -24,14 +24,23 @@ from tests.gateway.proxied import KEY, Proxied, proxied
 class Served:
     """A running gateway.
 
+    Args:
+        place: Where it governs.
+        secrets: Tokens that its store has already, of another gateway.
+
     Attributes:
         secrets: A token of each scope.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, secrets: dict[str, str] | None = None) -> None:
         self.place = place
-        self.secrets = {scope.value: new_secret() for scope in TokenScope}
-        with place.runtime.bookkeeping.store() as store:
+        self.secrets = secrets or {scope.value: new_secret() for scope in TokenScope}
+        if secrets is None:
+            self._make_tokens()
+        self.start(0)
+
+    def _make_tokens(self) -> None:
+        with self.place.runtime.bookkeeping.store() as store:
             for scope in TokenScope:
                 secret = self.secrets[scope.value]
                 store.run(
@@ -39,7 +48,6 @@ class Served:
                         unit, TokenRequest(s.value, s), t, "ana"
                     )
                 )
-        self.start(0)
 
     def start(self, port: int) -> None:
         """Serve at a port; at the one from before after a ``stop``."""

@@ -16,7 +16,6 @@ import duckdb
 
 from corvus.base.errors import (
     LedgerCorrupt,
-    LedgerError,
     LedgerOutdated,
     LedgerTooNew,
     ResourceMissing,
@@ -116,14 +115,14 @@ def verify(connection: duckdb.DuckDBPyConnection, migrations: tuple[Migration, .
     """Check that a ledger opened for reading has exactly the shape this version knows.
 
     Raises:
-        LedgerError: The ledger is still empty.
-        LedgerOutdated: It is older: what writes upgrades it.
+        LedgerOutdated: It is older, or still empty, as one whose maker was killed: what writes
+            upgrades it.
         LedgerTooNew: As for ``migrate``.
         LedgerCorrupt: As for ``migrate``.
     """
     done = _applied(connection, migrations)
     if done == 0:
-        raise LedgerError("the ledger is empty; fill it with `corvus usage import PATH`")
+        raise LedgerOutdated("the ledger is empty; fill it with `corvus usage import PATH`")
     if done < len(migrations):
         raise LedgerOutdated(
             f"the ledger has version {done}, this corvus needs {len(migrations)}; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -39,8 +40,8 @@ def place(tmp_path: Path) -> Place:
 def service(place: Place) -> Iterator[Counting]:
     place.spend(1)
     runtime = place.runtime
-    with runtime.bookkeeping.store() as store:
-        yield Counting(runtime, store)
+    with closing(runtime.open_stores()) as stores:
+        yield Counting(runtime, stores)
 
 
 class Hand:

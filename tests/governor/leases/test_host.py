@@ -575,3 +575,17 @@ def test_a_reset_comes_after_all_that_was_taken_over_whatever_clock_stamped_it(
     fleet.strict.reset(ResetRequest("day", "ana", "r"))
     fleet.check()
     assert fleet.total()[0] == 0
+
+
+def test_a_busy_host_asks_for_more_at_once_and_a_quiet_one_for_twenty_calls() -> None:
+    fleet = Fleet(replace(DAY, limit=1_000_000))
+    host = fleet.host("a")
+    for _ in range(200):
+        assert host.spend(1).allowed
+    assert host.leases.slices.answers <= 4, "20, 40, 80, 160 calls"
+    fleet.move(11)
+    (before,) = fleet.leases()
+    for _ in range(200):
+        assert host.spend(1).allowed
+    (after,) = fleet.leases()
+    assert 0 < after.granted - before.granted < 400

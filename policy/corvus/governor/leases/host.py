@@ -49,7 +49,10 @@ from corvus.store.store import Store
 from corvus.store.unit import Unit
 
 _CALLS_A_SLICE = 20
-"""How many calls a slice is for, by what they held of late."""
+"""How many calls a slice is for, by what they held of late, …"""
+_CALLS_A_SLICE_MAX = 1_280
+"""… and on a host that would else ask more than once a second."""
+_BUSY_US, _QUIET_US = 1_000_000, 10_000_000
 _CALLS_SEEN = 200
 _PERCENTILE = 95
 _EVENTS_AT_ONCE = 500
@@ -105,6 +108,8 @@ class HostLeases:
         self._presence = presence
         self._lock = threading.RLock()
         self._seen: deque[Amounts] = deque(maxlen=_CALLS_SEEN)
+        self._calls_a_slice = _CALLS_A_SLICE
+        self._asked_us = -_QUIET_US
         self._used_then: dict[LeaseKey, int] = {}
         self._wake = threading.Event()
         self._is_early = False
@@ -351,6 +356,7 @@ class HostLeases:
         """Ask for the slices that a call lacks."""
         self._seen.append(fault.request.amounts)
         lacks = self._local.run(lambda unit: self._own.prepare(unit, fault.lacks), alone=True)
+        self._pace()
         chunk = self._chunk(fault.request.amounts)
         wants = [
             Want(lack.sum, lack.used, lack.needed, chunk.of(Measure(lack.sum.measure)))
@@ -406,11 +412,21 @@ class HostLeases:
             return
         self._local.run(lambda unit: unit.put_override(override), alone=True)
 
+    def _pace(self) -> None:
+        """Ask for more at once the busier this host is; near a limit less is given anyway."""
+        now_us = self._now().us
+        apart_us, self._asked_us = now_us - self._asked_us, now_us
+        if apart_us < _BUSY_US:
+            self._calls_a_slice = min(2 * self._calls_a_slice, _CALLS_A_SLICE_MAX)
+        elif apart_us > _QUIET_US:
+            self._calls_a_slice = _CALLS_A_SLICE
+
     def _chunk(self, call: Amounts) -> Amounts:
-        """Return what twenty calls like those of late hold."""
+        """Return what so many calls like those of late hold."""
         return Amounts(
             *(
-                _CALLS_A_SLICE * _percentile([one[place] for one in self._seen] or [call[place]])
+                self._calls_a_slice
+                * _percentile([one[place] for one in self._seen] or [call[place]])
                 for place in range(len(call))
             )
         )

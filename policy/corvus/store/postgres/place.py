@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from corvus.base.errors import StoreError
+from corvus.base.errors import StoreError, StoreUnavailable
 from corvus.base.extras import require_postgres
 from corvus.base.postgres_address import PostgresAddress
 from corvus.store.health import StoreHealth, examined
@@ -38,6 +38,13 @@ SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint,
 FROM pg_class WHERE relkind = 'r' AND relnamespace = to_regnamespace(%s)
 """
 """What all tables take, and whether the role may do all with those that are written."""
+
+_MAY_MAKE = """
+SELECT CASE WHEN to_regnamespace(%s) IS NULL
+    THEN has_database_privilege(current_database(), 'CREATE')
+    ELSE has_schema_privilege(to_regnamespace(%s)::oid, 'CREATE')
+        AND has_schema_privilege(to_regnamespace(%s)::oid, 'USAGE') END
+"""
 
 
 class PostgresPlace:
@@ -159,6 +166,12 @@ class PostgresPlace:
             from corvus.store.postgres.others import refuse_further
 
             refuse_further(connection, self._address)
+            ((may_make,),) = connection.execute(_MAY_MAKE, [self._address.schema] * 3).fetchall()
+            if not may_make:
+                raise StoreUnavailable(
+                    f"there is no store at {self.name}, and this role may not make one: mend the "
+                    "schema in the URL, or have an administrator run `corvus store init --sql`"
+                )
             return
         ((generation,),) = connection.execute("SELECT generation FROM store_lock").fetchall()
         seen.judge(self.name, generation, health.store_id)
