@@ -49,6 +49,19 @@ def test_list_shows_a_broken_file_beside_the_others(tmp_path: Path) -> None:
     assert own[0]["summary"].startswith("broken: ")
 
 
+@pytest.mark.parametrize(("columns", "are_shown"), [("80", False), ("120", True)])
+def test_a_narrow_list_keeps_what_reports_tell(
+    monkeypatch: pytest.MonkeyPatch, columns: str, are_shown: bool
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    head = corvus_report("list", "--format", "table").output.splitlines()[0]
+    assert ("parameters" in head) == are_shown
+
+
+def test_a_name_that_is_near_to_none_is_not_guessed() -> None:
+    assert "did you mean" not in refused(corvus_report("usage"), errors.ReportNotFound)
+
+
 @pytest.mark.parametrize("columns", ["40", "80"])
 def test_list_never_breaks_the_name_of_a_report(
     monkeypatch: pytest.MonkeyPatch, columns: str
@@ -59,7 +72,8 @@ def test_list_never_breaks_the_name_of_a_report(
     assert max(len(line) for line in lines) <= int(columns)
 
 
-def test_list_as_a_table_names_summary_and_parameters() -> None:
+def test_list_as_a_table_names_summary_and_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     output = corvus_report("list", "--format", "table").output
     assert "spend/by-model" in output
     assert "parameters" in output

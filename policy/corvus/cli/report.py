@@ -311,7 +311,9 @@ def _about(report: Report, given: Mapping[str, object], now: datetime) -> dict[s
 
 
 _TABLE_CELLS = 72
-"""A terminal narrower than this has no room for three columns of words."""
+"""A terminal narrower than this has no room for two columns of words."""
+_WIDE_CELLS = 110
+"""A terminal narrower than this has no room for parameters, which `report show` names, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,10 +354,12 @@ def _print_list(entries: list[_Entry]) -> None:
         return
     drawn = Table(box=None, pad_edge=False, header_style="dim")
     drawn.add_column(headings[0], no_wrap=True)
-    for heading in headings[1:]:
-        drawn.add_column(heading, overflow="fold")
+    drawn.add_column(headings[1], overflow="fold")
+    if has_room := out.width >= _WIDE_CELLS:
+        drawn.add_column(headings[2], overflow="fold")
     for name, summary, parameters in rows:
-        drawn.add_row(Text(name, style="bold"), Text(summary), Text(parameters, style="dim"))
+        rest = [Text(parameters, style="dim")] if has_room else []
+        drawn.add_row(Text(name, style="bold"), Text(summary), *rest)
     out.print(drawn)
 
 
