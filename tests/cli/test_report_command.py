@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -120,6 +121,22 @@ def test_table_leaves_out_columns_of_zeros_and_says_so(ledger: Path) -> None:
     output = corvus_report("by-model", "--ledger", ledger, "--format", "table").output
     assert "1.2500" in output
     assert "0 throughout: unpriced_calls, cache_read_tokens" in output.replace("\n", " ")
+
+
+def test_a_chart_is_written_as_svg(ledger: Path, tmp_path: Path) -> None:
+    file = tmp_path / "days.svg"
+    words = ["history-by-day", "--param", "days=2", "--chart-file", file, "--ledger", ledger, *NOW]
+    result = corvus_report(*words)
+    assert result.exit_code == 0, result.output
+    drawn = ElementTree.fromstring(file.read_text())
+    bars = drawn.findall("{http://www.w3.org/2000/svg}rect")[1:]
+    assert len(bars) == 2
+    assert max(float(bar.get("width", "")) for bar in bars) == 480
+
+
+def test_a_chart_is_an_svg_file(tmp_path: Path) -> None:
+    result = corvus_report("history-by-day", "--chart-file", tmp_path / "days.png")
+    assert "writes SVG" in refused(result, errors.ReportParameterInvalid)
 
 
 def test_chart_draws_a_bar_for_each_row(ledger: Path) -> None:

@@ -205,6 +205,10 @@ def run(
     output: Output = None,
     file: OutputFile = None,
     chart: Annotated[bool, typer.Option("--chart", help="Draw bars below the table.")] = False,
+    chart_file: Annotated[
+        Path | None,
+        typer.Option("--chart-file", metavar="FILE.svg", help="Write the chart as an SVG file."),
+    ] = None,
     config: Config = None,
     ledger: LedgerPath = None,
     reports_dir: ReportsDir = None,
@@ -226,8 +230,7 @@ def run(
 
     report = load_catalog(reports_dir).find(name)
     shape = choose_format(output, file, chart=chart)
-    if chart and report.header.chart is None:
-        raise ReportError(f"report {report.name} declares no chart; leave out --chart")
+    _require_chart(report, "--chart" if chart else None, chart_file)
     now = clock_at(as_of).now()
     bounds = parse_bounds(since, until, now, parse_zone(zone or "UTC"))
     if until is None and all(each.name != "until" for each in report.header.parameters):
@@ -235,6 +238,8 @@ def run(
     given = _given(report, param or [], bounds | ({"zone": zone} if zone else {}))
     with _ledger(report, config, ledger, sets, now) as connection:
         table = run_report(connection, report, given, now=now)
+    if chart_file is not None:
+        _draw(report, table, chart_file)
     if shape == "table":
         _print(report, table, zone, chart=chart)
     else:
@@ -285,6 +290,28 @@ def _given(report: Report, texts: Sequence[str], bounds: Mapping[str, object]) -
             raise ReportParameterInvalid(f"parameter {name} is given twice")
         given[name] = value
     return given
+
+
+def _require_chart(report: Report, option: str | None, file: Path | None) -> None:
+    if file is not None:
+        option = "--chart-file"
+        if file.suffix.lower() != ".svg":
+            raise ReportParameterInvalid(f"--chart-file writes SVG: name a file.svg, not {file}")
+    if option and report.header.chart is None:
+        raise ReportError(f"report {report.name} declares no chart; leave out {option}")
+
+
+def _draw(report: Report, table: Table, file: Path) -> None:
+    from corvus.base.files import whole_file
+    from corvus.cli.tables import amount, chart_words
+    from corvus.reporting.drawing import svg
+
+    chart = report.header.chart
+    assert chart is not None, "asked for before the report ran"
+    amounts = [amount(cell) for cell in table.values(chart.y)]
+    drawn = svg(report.header.title, *chart_words(table, chart), amounts)
+    with whole_file(file) as path:
+        path.write_text(drawn, encoding="ascii")
 
 
 def _print(report: Report, table: Table, zone: str | None, *, chart: bool) -> None:
