@@ -134,6 +134,8 @@ def require_books(runtime: Runtime) -> None:
         LedgerError: There is neither a ledger nor a store.
     """
     books = runtime.bookkeeping
+    if books.place.is_shared:  # a database says better what is missing in it
+        return
     if os.path.lexists(books.ledger_path) or books.place.exists:
         return
     from corvus.base.errors import LedgerError
