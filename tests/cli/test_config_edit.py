@@ -85,7 +85,9 @@ def test_several_keys_are_set_together(config: Path, capsys: Capture) -> None:
     at = "governance.upstreams.anthropic"
     address = "https://api.anthropic.com/v1?a=b"
     assert main(["config", "set", f"{at}.base_url=https://api.anthropic.com"]) == Exit.USAGE
-    assert "lacks `kind`" in capsys.readouterr().err
+    refused = capsys.readouterr().err
+    assert "lacks `kind`" in refused
+    assert "together: corvus config set KEY=VALUE KEY=VALUE\n" in refused
     words = [
         f"{at}.kind=anthropic",
         f"{at}.base_url=https://api.anthropic.com",

@@ -181,6 +181,7 @@ def test_one_value_prints_with_its_origin(capsys: Capture) -> None:
     [
         ("cost.daly_limit_usd", "did you mean `cost.daily_limit_usd`?"),
         ("cost.budgets[3]", "no setting `cost.budgets[3]`"),
+        ("cost.daily", "did you mean `cost.daily_limit_usd`?"),
         ("autonomy.max_cost_per_day_cents", "ask for `autonomy.max_actions_per_hour`"),
         ("autonomy.level.x", "no setting"),
         ("zzz", "run `corvus config show`"),

@@ -13,6 +13,13 @@ from corvus.cli.exits import Exit
 from tests.cli.places import Place
 
 
+@pytest.fixture
+def made(place: Place) -> None:
+    """Make the store: a reset where there is none is refused."""
+    with place.runtime.bookkeeping.store():
+        pass
+
+
 def test_lines_are_the_upstreams_then_ours(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -61,6 +68,7 @@ def test_nothing_to_remove_is_a_success_and_holds_stay(
     assert not place.hold(60)
 
 
+@pytest.mark.usefixtures("made")
 def test_a_reset_while_governance_is_disabled_is_refused_as_on_every_surface(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -81,6 +89,7 @@ def test_a_script_must_say_yes(place: Place, capsys: pytest.CaptureFixture[str])
     assert place.spent("day") == 75
 
 
+@pytest.mark.usefixtures("made")
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -140,6 +149,7 @@ def test_ctrl_c_at_the_question_changes_nothing(real_place: Place) -> None:
     assert real_place.spent("session") == 75
 
 
+@pytest.mark.usefixtures("made")
 def test_a_terminal_hears_of_a_wrong_scope_before_it_is_asked(real_place: Place) -> None:
     code, shown = real_place.on_terminal(b"y\n", "cost", "reset", "--scope", "wek")
     assert (code, "[y/N]" in shown) == (Exit.USAGE, False)

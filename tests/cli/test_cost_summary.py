@@ -247,4 +247,4 @@ def test_a_wrong_instant_is_a_usage_error(
 ) -> None:
     words = ["cost", "summary", "--config", str(config), "--as-of", as_of]
     assert main(words) == Exit.USAGE
-    assert "is no date or instant" in capsys.readouterr().err
+    assert "is not a time" in capsys.readouterr().err

@@ -196,6 +196,18 @@ def test_a_reader_that_leaves_early_does_not_turn_findings_into_a_pass(tmp_path:
 
 @pytest.mark.parametrize(
     "words",
+    ["check --help", "migrate --help", "explain", "explain --help", "lsp --help", "--help"],
+)
+def test_a_reader_that_has_left_ends_every_command_alike(words: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    result = corvus(words.split(), stdout=writing)
+    os.close(writing)
+    assert (result.returncode, result.stderr) == (128 + signal.SIGPIPE, "")
+
+
+@pytest.mark.parametrize(
+    "words",
     [["check", str(EXAMPLE / "broken.toml")], ["report", "list"], ["policy", "show"], ["status"]],
 )
 def test_a_full_disk_behind_standard_output_is_an_error(words: list[str]) -> None:

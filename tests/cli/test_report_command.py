@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -49,6 +50,19 @@ def test_list_shows_a_broken_file_beside_the_others(tmp_path: Path) -> None:
     assert own[0]["summary"].startswith("broken: ")
 
 
+@pytest.mark.parametrize(("columns", "are_shown"), [("80", False), ("120", True)])
+def test_a_narrow_list_keeps_what_reports_tell(
+    monkeypatch: pytest.MonkeyPatch, columns: str, are_shown: bool
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    head = corvus_report("list", "--format", "table").output.splitlines()[0]
+    assert ("parameters" in head) == are_shown
+
+
+def test_a_name_that_is_near_to_none_is_not_guessed() -> None:
+    assert "did you mean" not in refused(corvus_report("usage"), errors.ReportNotFound)
+
+
 @pytest.mark.parametrize("columns", ["40", "80"])
 def test_list_never_breaks_the_name_of_a_report(
     monkeypatch: pytest.MonkeyPatch, columns: str
@@ -59,7 +73,8 @@ def test_list_never_breaks_the_name_of_a_report(
     assert max(len(line) for line in lines) <= int(columns)
 
 
-def test_list_as_a_table_names_summary_and_parameters() -> None:
+def test_list_as_a_table_names_summary_and_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     output = corvus_report("list", "--format", "table").output
     assert "spend/by-model" in output
     assert "parameters" in output
@@ -106,6 +121,22 @@ def test_table_leaves_out_columns_of_zeros_and_says_so(ledger: Path) -> None:
     output = corvus_report("by-model", "--ledger", ledger, "--format", "table").output
     assert "1.2500" in output
     assert "0 throughout: unpriced_calls, cache_read_tokens" in output.replace("\n", " ")
+
+
+def test_a_chart_is_written_as_svg(ledger: Path, tmp_path: Path) -> None:
+    file = tmp_path / "days.svg"
+    words = ["history-by-day", "--param", "days=2", "--chart-file", file, "--ledger", ledger, *NOW]
+    result = corvus_report(*words)
+    assert result.exit_code == 0, result.output
+    drawn = ElementTree.fromstring(file.read_text())
+    bars = drawn.findall("{http://www.w3.org/2000/svg}rect")[1:]
+    assert len(bars) == 2
+    assert max(float(bar.get("width", "")) for bar in bars) == 480
+
+
+def test_a_chart_is_an_svg_file(tmp_path: Path) -> None:
+    result = corvus_report("history-by-day", "--chart-file", tmp_path / "days.png")
+    assert "writes SVG" in refused(result, errors.ReportParameterInvalid)
 
 
 def test_chart_draws_a_bar_for_each_row(ledger: Path) -> None:
@@ -165,7 +196,7 @@ def test_missing_ledger_says_what_to_type(tmp_path: Path) -> None:
             ["by-model", "--since", "2026-04", "--until", "2026-02"],
             "is not before the end of",
         ),
-        (["by-model", "--since", "soon"], "'soon' is no time: try 7d"),
+        (["by-model", "--since", "soon"], "'soon' is not a time: try 7d"),
         (["history-by-session", "--since", "7d"], "takes no --since; its parameters"),
         (["history-by-day", "--since", "2020-01"], "days long, at most 366 are shown"),
         (["history-by-day", "-p", "days=367"], "days must be in 1..=366, got 367"),
@@ -173,7 +204,7 @@ def test_missing_ledger_says_what_to_type(tmp_path: Path) -> None:
         (["by-model", "--format", "parquet"], "name a file with -o"),
         (["by-model", "--format", "table", "-o", "x.txt"], "a table is for a terminal"),
         (["by-model", "--format", "csv", "--chart"], "not in csv"),
-        (["by-model", "--as-of", "noon"], "'noon' is no date or instant"),
+        (["by-model", "--as-of", "noon"], "'noon' is not a time"),
     ],
 )
 def test_wrong_use_is_refused_and_says_why(ledger: Path, words: list[str], message: str) -> None:

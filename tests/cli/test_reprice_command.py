@@ -77,7 +77,7 @@ def test_every_format_goes_into_a_file(
 def test_a_book_of_no_day_is_refused(ledger: Path, config: Path) -> None:
     result = reprice(ledger, config, "--book", "last-year")
     assert isinstance(result.exception, errors.ReportParameterInvalid)
-    assert "is no time" in str(result.exception)
+    assert "is not a time" in str(result.exception)
 
 
 def test_another_model_is_priced_as_of_today_and_named(ledger: Path, config: Path) -> None:

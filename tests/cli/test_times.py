@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from corvus.base.errors import ReportParameterInvalid
-from corvus.cli.times import clock_at, parse_since, parse_until
+from corvus.cli.times import clock_at, parse_bounds, parse_since, parse_until
 from corvus.reporting.times import parse_instant
 
 NOW = datetime(2026, 3, 1, 10, 30, tzinfo=UTC)
@@ -65,7 +65,7 @@ def test_named_time_has_a_first_instant_and_an_exclusive_end(
     ],
 )
 def test_text_that_is_no_time_is_refused_with_examples(text: str) -> None:
-    with pytest.raises(ReportParameterInvalid, match="is no time: try 7d, 12h, today"):
+    with pytest.raises(ReportParameterInvalid, match="is not a time: try 7d, 12h, today"):
         parse_until(text, NOW)
 
 
@@ -79,6 +79,22 @@ def test_instant_without_an_offset_is_utc_and_a_date_its_first_instant() -> None
 def test_instant_that_does_not_exist_is_refused(text: str) -> None:
     with pytest.raises(ReportParameterInvalid, match="is no date or instant"):
         parse_instant(text)
+
+
+@pytest.mark.parametrize("word", ["yesterday", "last-week", "Last-Month"])
+def test_what_is_over_is_a_range_by_itself(word: str) -> None:
+    assert parse_bounds(word, None, NOW) == parse_bounds(word, word, NOW)
+
+
+@pytest.mark.parametrize("word", ["7d", "today", "this-month", "2026-02", "2026-02-03"])
+def test_any_other_start_is_open_to_now(word: str) -> None:
+    assert set(parse_bounds(word, None, NOW)) == {"since"}
+
+
+def test_as_of_takes_the_words_of_time() -> None:
+    day = clock_at("yesterday").now()
+    assert timedelta(days=1) <= datetime.now(UTC) - day < timedelta(days=2, minutes=1)
+    assert (day.hour, day.minute) == (0, 0)
 
 
 def test_as_of_stops_the_clock() -> None:

@@ -81,7 +81,7 @@ def test_an_export_takes_time_session_and_project(ledger: Path) -> None:
         (["--format", "parquet"], "-o FILE"),
         (["--format", "parquet", "-o", "/dev/null"], "-o FILE"),
         (["--billing-account", "x"], "focus alone"),
-        (["--since", "tomorrow-ish"], "is no time"),
+        (["--since", "tomorrow-ish"], "is not a time"),
         (["--since", "2026-05", "--until", "2026-04"], "not before"),
     ],
 )

@@ -106,6 +106,26 @@ def test_calls_of_the_command_are_governed_and_summed_up(
     assert surface in subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+def test_a_run_ends_with_a_few_lines_and_says_nothing_when_it_is_quiet(desk: Desk) -> None:
+    done = desk.run("--session", "s-1", "--mission", "m-1", *caller(2))
+    _, _, summary = done.stderr.partition("ended with 0\n")
+    assert summary == (
+        "session_id=s-1\nbudget_state=allowed\nsession_cost_usd=0.1200\nrequest_count=2\n"
+        "unpriced_calls=0\n"
+    )
+    done = desk.run("--quiet", "--session", "s-2", *caller(2))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Hi\nHi\n", "")
+
+
+def test_a_quiet_run_says_what_went_wrong(desk: Desk) -> None:
+    unused = desk.run("-q", "--", "true")
+    assert unused.stderr.startswith("corvus: 0 calls went through the proxy")
+    desk.limit("0.001")
+    refused = desk.run("-q", *caller(1))
+    assert refused.returncode == 20
+    assert json.loads(refused.stderr)["code"] == "budget_exceeded"
+
+
 def test_a_person_at_a_terminal_gets_the_summary_as_a_table(desk: Desk) -> None:
     """Standard output, which is the command's, may well go elsewhere."""
     ours, theirs = pty.openpty()

@@ -40,6 +40,15 @@ def test_absent_values_take_their_default_and_optional_ones_are_null() -> None:
     }
 
 
+def test_a_word_for_what_is_over_is_a_range_by_itself() -> None:
+    until = Parameter("until", ParameterType.TIMESTAMP, "end")
+    alone = bind([SINCE, until], {"since": "last-month"}, now=NOW)
+    assert alone == bind([SINCE, until], {"since": "2026-03", "until": "2026-03"}, now=NOW)
+    assert bind([SINCE, until], {"since": "2026-03"}, now=NOW)["until"] is None
+    assert bind([SINCE, until], {"since": "last-month", "until": "today"}, now=NOW) != alone
+    assert "until" not in bind([SINCE], {"since": "last-month"}, now=NOW)
+
+
 @pytest.mark.parametrize(
     ("parameter", "given", "value"),
     [

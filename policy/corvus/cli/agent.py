@@ -68,6 +68,9 @@ PassEnv: TypeAlias = Annotated[
         help="Hand the command this variable although it may hold a key; repeatable.",
     ),
 ]
+Quiet: TypeAlias = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Say only what goes wrong: no first line, no summary.")
+]
 
 
 def agent(
@@ -83,6 +86,7 @@ def agent(
     ungoverned: Ungoverned = False,
     pass_through: PassThrough = False,
     pass_env: PassEnv = None,
+    quiet: Quiet = False,
     config: Config = None,
     sets: Sets = None,
     ledger: LedgerPath = None,
@@ -108,6 +112,7 @@ def agent(
         pass_through,
         tuple(pass_env or ()),
         branch or None,
+        is_quiet=quiet,
     )
     _run(command, request, config, sets, ledger)
 
@@ -125,6 +130,7 @@ def code(
     ungoverned: Ungoverned = False,
     pass_through: PassThrough = False,
     pass_env: PassEnv = None,
+    quiet: Quiet = False,
     config: Config = None,
     sets: Sets = None,
     ledger: LedgerPath = None,
@@ -150,6 +156,7 @@ def code(
         pass_through,
         tuple(pass_env or ()),
         branch or None,
+        is_quiet=quiet,
     )
     _run(command, request, config, sets, ledger)
 

@@ -194,9 +194,8 @@ def _unknown_setting(rows: Sequence[EffectiveSetting], route: Route) -> str:
     new = next((alias.new for alias in ALIASES if alias.old == route), None)
     if new:
         return f"`{name}` is deprecated: ask for `{dotted(new)}`, as which it is read"
-    near = closest(
-        name, {dotted(row.route) for row in rows} | {dotted(row.route[:-1]) for row in rows}
-    )
+    known = sorted({dotted(row.route[:end]) for row in rows for end in (-1, None)})
+    near = closest(name, known) or next((key for key in known if key.startswith(name)), None)
     hint = f"did you mean `{near}`?" if near else "run `corvus config show` for all"
     return f"no setting `{name}`: {hint}"
 

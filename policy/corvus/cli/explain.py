@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from corvus.cli.exits import Exit
-from corvus.cli.parsing.arguments import ArgumentParser
+from corvus.cli.parsing.arguments import ArgumentParser, show_mistake
 
 if TYPE_CHECKING:
     from corvus.diagnostics.codes import CodeInfo
@@ -28,7 +27,7 @@ def main(argv: list[str]) -> int:
         print(_listed(in_order(CODES.values()), options.format))
         return Exit.CLEAN
     if options.code not in CODES:
-        print(_unknown(options.code), file=sys.stderr)
+        show_mistake(_unknown(options.code), "corvus explain [OPTIONS] [CODE]")
         return Exit.USAGE
     print(_explained(CODES[options.code], options.format))
     return Exit.CLEAN
@@ -75,5 +74,5 @@ def _unknown(code: str) -> str:
     from corvus.diagnostics.plain import escape
 
     near = closest(code, CODES)
-    hint = f"did you mean {near}?" if near else "run `corvus explain` for the list"
-    return f"unknown code {escape(code)}: {hint}"
+    hint = f"did you mean '{near}'?" if near else "`corvus explain` lists them"
+    return f"no code '{escape(code)}'; {hint}"

@@ -12,7 +12,7 @@ import typer
 
 from corvus.answers.kv import kv_text, kv_words
 from corvus.cli.exits import Exit
-from corvus.cli.options import Config, LedgerPath, Sets, opened
+from corvus.cli.options import Config, LedgerPath, Sets, opened, require_books
 from corvus.cli.output import TextOrBody, counting, emit
 from corvus.cli.stores.backups import backup, restore
 from corvus.cli.stores.differences import difference_words
@@ -98,6 +98,7 @@ def archive(
         reason = "name --to or --home, not both" if home else f"it must be {ARCHIVE_URL_WORDS}"
         raise typer.BadParameter(reason, param_hint="--to")
     runtime = opened(config, ledger, sets)
+    require_books(runtime)
     books = runtime.bookkeeping
     moved = books.move_archive(to).files if to is not None or home else ()
     rows = books.archived()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,12 +35,16 @@ LedgerPath: TypeAlias = Annotated[
 ]
 AsOf: TypeAlias = Annotated[
     str | None,
-    typer.Option("--as-of", help="Answer as of this instant (ISO 8601, UTC) instead of now."),
+    typer.Option(
+        "--as-of",
+        help="Answer as of this time instead of now, such as yesterday or 2026-11-23T10:00Z.",
+    ),
 ]
 Since: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "--since", help="From: 7d, today, last-week, 2026-11, 2026-11-23 or an instant (UTC)."
+        "--since",
+        help="From: 7d, today, 2026-11, 2026-11-23 or an instant (UTC); last-month is that month.",
     ),
 ]
 Until: TypeAlias = Annotated[
@@ -120,6 +125,25 @@ def opened(
     from corvus.runtime import open_runtime
 
     return open_runtime(config or (), sets=sets or (), ledger=ledger, clock=clock_at(as_of))
+
+
+def require_books(runtime: Runtime) -> None:
+    """Refuse a place where nothing is: a mistyped path must not be taken for an empty ledger.
+
+    Raises:
+        LedgerError: There is neither a ledger nor a store.
+    """
+    books = runtime.bookkeeping
+    if books.place.is_shared:  # a database says better what is missing in it
+        return
+    if os.path.lexists(books.ledger_path) or books.place.exists:
+        return
+    from corvus.base.errors import LedgerError
+
+    raise LedgerError(
+        f"there is neither a ledger at {books.ledger_path} nor a store at {books.place.name}: "
+        "check --ledger, --config and where you are"
+    )
 
 
 def books_of(config: Sequence[Path] | None, ledger: Path | None) -> Bookkeeping:

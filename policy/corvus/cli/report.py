@@ -205,6 +205,10 @@ def run(
     output: Output = None,
     file: OutputFile = None,
     chart: Annotated[bool, typer.Option("--chart", help="Draw bars below the table.")] = False,
+    chart_file: Annotated[
+        Path | None,
+        typer.Option("--chart-file", metavar="FILE.svg", help="Write the chart as an SVG file."),
+    ] = None,
     config: Config = None,
     ledger: LedgerPath = None,
     reports_dir: ReportsDir = None,
@@ -226,13 +230,16 @@ def run(
 
     report = load_catalog(reports_dir).find(name)
     shape = choose_format(output, file, chart=chart)
-    if chart and report.header.chart is None:
-        raise ReportError(f"report {report.name} declares no chart; leave out --chart")
+    _require_chart(report, "--chart" if chart else None, chart_file)
     now = clock_at(as_of).now()
     bounds = parse_bounds(since, until, now, parse_zone(zone or "UTC"))
+    if until is None and all(each.name != "until" for each in report.header.parameters):
+        bounds.pop("until", None)
     given = _given(report, param or [], bounds | ({"zone": zone} if zone else {}))
     with _ledger(report, config, ledger, sets, now) as connection:
         table = run_report(connection, report, given, now=now)
+    if chart_file is not None:
+        _draw(report, table, chart_file)
     if shape == "table":
         _print(report, table, zone, chart=chart)
     else:
@@ -285,6 +292,28 @@ def _given(report: Report, texts: Sequence[str], bounds: Mapping[str, object]) -
     return given
 
 
+def _require_chart(report: Report, option: str | None, file: Path | None) -> None:
+    if file is not None:
+        option = "--chart-file"
+        if file.suffix.lower() != ".svg":
+            raise ReportParameterInvalid(f"--chart-file writes SVG: name a file.svg, not {file}")
+    if option and report.header.chart is None:
+        raise ReportError(f"report {report.name} declares no chart; leave out {option}")
+
+
+def _draw(report: Report, table: Table, file: Path) -> None:
+    from corvus.base.files import whole_file
+    from corvus.cli.tables import amount, chart_words
+    from corvus.reporting.drawing import svg
+
+    chart = report.header.chart
+    assert chart is not None, "asked for before the report ran"
+    amounts = [amount(cell) for cell in table.values(chart.y)]
+    drawn = svg(report.header.title, *chart_words(table, chart), amounts)
+    with whole_file(file) as path:
+        path.write_text(drawn, encoding="ascii")
+
+
 def _print(report: Report, table: Table, zone: str | None, *, chart: bool) -> None:
     from corvus.cli.tables import print_chart, print_table
 
@@ -309,7 +338,9 @@ def _about(report: Report, given: Mapping[str, object], now: datetime) -> dict[s
 
 
 _TABLE_CELLS = 72
-"""A terminal narrower than this has no room for three columns of words."""
+"""A terminal narrower than this has no room for two columns of words."""
+_WIDE_CELLS = 110
+"""A terminal narrower than this has no room for parameters, which `report show` names, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,10 +381,12 @@ def _print_list(entries: list[_Entry]) -> None:
         return
     drawn = Table(box=None, pad_edge=False, header_style="dim")
     drawn.add_column(headings[0], no_wrap=True)
-    for heading in headings[1:]:
-        drawn.add_column(heading, overflow="fold")
+    drawn.add_column(headings[1], overflow="fold")
+    if has_room := out.width >= _WIDE_CELLS:
+        drawn.add_column(headings[2], overflow="fold")
     for name, summary, parameters in rows:
-        drawn.add_row(Text(name, style="bold"), Text(summary), Text(parameters, style="dim"))
+        rest = [Text(parameters, style="dim")] if has_room else []
+        drawn.add_row(Text(name, style="bold"), Text(summary), *rest)
     out.print(drawn)
 
 

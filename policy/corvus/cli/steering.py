@@ -25,6 +25,7 @@ from corvus.cli.options import (
     Session,
     SessionProject,
     Sets,
+    require_books,
     say_governing,
 )
 from corvus.cli.output import TextOrBody, emit
@@ -155,7 +156,10 @@ def reset(
         lambda: ResetRequest(scope, local_actor(), reason, session, mission, part=part),
         "--scope, --reason, --session, --mission, --part",
     )
-    with _runtime(config, sets, ledger).steering() as governor:
+    runtime = _runtime(config, sets, ledger)
+    if ledger is not None:
+        require_books(runtime)
+    with runtime.steering() as governor:
         request = replace(request, project=project or governor.project_of(session))
         if not yes:
             _ask_before_reset(governor, request)

@@ -68,17 +68,22 @@ def print_chart(out: Console, table: Table, chart: Chart) -> None:
 
 def chart_lines(table: Table, chart: Chart) -> list[str]:
     """Return the lines of a chart; an unknown value draws ``?``."""
+    labels, values = chart_words(table, chart)
+    drawn = _marks(table, chart, _BAR_CELLS)
+    width = max(map(cells, labels), default=0)
+    return [
+        f"{label}{' ' * (width - cells(label))}  {mark:<{_BAR_CELLS}}  {value}"
+        for label, mark, value in zip(labels, drawn, values, strict=True)
+    ]
+
+
+def chart_words(table: Table, chart: Chart) -> tuple[list[str], list[str]]:
+    """Return the labels of a chart and its values, as people read them."""
     picked = [_place(table, chart.x), _place(table, chart.y)]
     columns = tuple(table.columns[place] for place in picked)
     pair = Table(columns, tuple((row[picked[0]], row[picked[1]]) for row in table.rows))
     _, rows = human(pair)
-    labels = [_label(row[0]) for row in rows]
-    drawn = _marks(table, chart, _BAR_CELLS)
-    width = max(map(cells, labels), default=0)
-    return [
-        f"{label}{' ' * (width - cells(label))}  {mark:<{_BAR_CELLS}}  {row[1]}"
-        for label, mark, row in zip(labels, drawn, rows, strict=True)
-    ]
+    return [_label(row[0]) for row in rows], [row[1] for row in rows]
 
 
 def _rich_table(layout: Layout, marks: Sequence[str]) -> RichTable:
@@ -117,11 +122,11 @@ def _label(text: str) -> str:
 
 
 def _marks(table: Table, chart: Chart, width: int) -> list[str]:
-    values = [_amount(cell) for cell in table.values(chart.y)]
+    values = [amount(cell) for cell in table.values(chart.y)]
     return bars(values, width=width, unicode=is_unicode())
 
 
-def _amount(cell: Cell) -> Fraction | None:
+def amount(cell: Cell) -> Fraction | None:
     """Return a number of any type exactly; ``None`` for no number, or none that has a length."""
     if isinstance(cell, int | float | Decimal) and isfinite(cell):
         return Fraction(cell)

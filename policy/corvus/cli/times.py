@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from corvus.base.errors import ReportParameterInvalid
 from corvus.base.time import Clock, FixedClock, SystemClock
-from corvus.reporting.times import named_span, parse_instant
+from corvus.reporting.times import is_past_span, named_span
 
 _DURATION = re.compile(
     r"(?:(?P<days>[0-9]{1,8})d)?(?:(?P<hours>[0-9]{1,8})h)?"
@@ -34,10 +34,14 @@ def parse_zone(name: str) -> tzinfo:
 def clock_at(as_of: str | None) -> Clock:
     """Return a clock that stands at ``--as-of``, else the machine's.
 
+    Args:
+        as_of: What ``parse_since`` takes; of a day or month it is the first instant.
+
     Raises:
-        ReportParameterInvalid: The text is no instant.
+        ReportParameterInvalid: The text is not a time.
     """
-    return SystemClock() if as_of is None else FixedClock(parse_instant(as_of))
+    running = SystemClock()
+    return running if as_of is None else FixedClock(parse_since(as_of, running.now()))
 
 
 def parse_since(text: str, now: datetime, zone: tzinfo = UTC) -> datetime:
@@ -78,15 +82,19 @@ def parse_bounds(
 ) -> dict[str, datetime]:
     """Read the range that ``--since`` and ``--until`` name together.
 
+    ``--since last-month`` alone is that month, as is each word for what is over.
+
     Returns:
         ``since``, inclusive, and ``until``, exclusive, as far as they are given.
 
     Raises:
-        ReportParameterInvalid: One is no time, or the range is empty.
+        ReportParameterInvalid: One is not a time, or the range is empty.
     """
     bounds: dict[str, datetime] = {}
     if since is not None:
         bounds["since"] = parse_since(since, now, zone)
+        if until is None and is_past_span(since):
+            until = since
     if until is not None:
         bounds["until"] = parse_until(until, now, zone)
     if since and until and bounds["since"] >= bounds["until"]:

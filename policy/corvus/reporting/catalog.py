@@ -92,7 +92,7 @@ class Catalog:
 
     def _hint(self, name: str) -> str:
         shorts = {full.rpartition("/")[2]: full for full in self.reports}
-        near = get_close_matches(name, [*self.reports, *shorts], n=1, cutoff=0.5)
+        near = get_close_matches(name, [*self.reports, *shorts], n=1, cutoff=0.65)
         if near:
             return f"; did you mean {shorts.get(near[0], near[0])}?"
         return f" (there are: {', '.join(self.reports) or 'none'})"

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from corvus.base.errors import ReportParameterInvalid
 from corvus.base.period import CALENDAR_PERIODS, Period
 from corvus.base.time import naive_utc
-from corvus.reporting.times import named_span
+from corvus.reporting.times import is_past_span, named_span
 
 Value: TypeAlias = str | int | bool | date | datetime | None
 """A typed value as DuckDB binds it; ``datetime`` is naive and in UTC."""
@@ -84,7 +84,8 @@ def bind(
         parameters: The declared parameters.
         given: Values by name: text, which is read by the declared type, or values of that type
             already. A time may also be a word such as ``7d`` or ``last-month``, of which ``until``
-            is the end, and every other the first instant.
+            is the end, and every other the first instant. ``since`` alone with a word for what is
+            over, such as ``last-month``, is that range.
         now: The present instant, aware, for parameters whose default is ``now``.
 
     Returns:
@@ -96,6 +97,9 @@ def bind(
     """
     for name in given:
         _refuse_unknown(name, parameters)
+    since, names = given.get("since"), {parameter.name for parameter in parameters}
+    if "until" in names and "until" not in given and isinstance(since, str) and is_past_span(since):
+        given = {**given, "until": since}
     zones = [each for each in parameters if each.type is ParameterType.ZONE and each.name in given]
     zone = str(_typed(zones[0], given[zones[0].name])) if zones else "UTC"
     return {

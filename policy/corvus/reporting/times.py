@@ -45,6 +45,14 @@ def parse_instant(text: str, zone: tzinfo = UTC) -> datetime:
     return instant
 
 
+_PAST = frozenset({"yesterday", "last-week", "last-month"})
+
+
+def is_past_span(text: str) -> bool:
+    """Return whether a text names a day, week or month that is over, which alone is a range."""
+    return text.strip().lower() in _PAST
+
+
 def named_span(text: str, now: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
     """Return first instant and exclusive end of what a text names; an instant is both.
 
@@ -65,8 +73,8 @@ def named_span(text: str, now: datetime, zone: tzinfo) -> tuple[datetime, dateti
         instant = _instant(word, now, zone)
     except (ValueError, OverflowError, ReportParameterInvalid):
         raise ReportParameterInvalid(
-            f"{text!r} is no time: try 7d, 12h, today, yesterday, last-week, last-month, 2026-11, "
-            "2026-11-23 or 2026-11-23T10:00:00Z"
+            f"{text!r} is not a time: try 7d, 12h, today, yesterday, last-week, last-month, "
+            "2026-11, 2026-11-23 or 2026-11-23T10:00:00Z"
         ) from None
     return instant, instant
 

@@ -33,6 +33,14 @@ from tests.cli.places import Place
             "unexpected argument '--stict'; did you mean '--strict'?",
             "corvus check",
         ),
+        ("lsp --stido", "unexpected argument '--stido'; did you mean '--stdio'?", "corvus lsp"),
+        (
+            "explain unknow-key",
+            "no code 'unknow-key'; did you mean 'unknown-key'?",
+            "corvus explain",
+        ),
+        ("token create", "missing argument 'NAME'", "corvus token create [OPTIONS] NAME"),
+        ("agent", "missing argument 'COMMAND...'", "corvus agent [OPTIONS] COMMAND..."),
         ("cost summary one two", "unexpected argument 'one'", "corvus cost summary [OPTIONS]"),
         (
             "usage export --format xlsx",

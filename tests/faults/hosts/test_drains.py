@@ -68,8 +68,8 @@ def test_a_host_that_is_killed_in_a_drain_loses_nothing_and_doubles_nothing(
     ((written,),) = postgres_server.query(f"SELECT count(*) {events}")
     with runtime.ledger() as ledger:
         found = ledger.connection.execute(_RECORDED).fetchall()
-    assert found == [(written, written, written * 50_000_000)]
     assert isinstance(written, int)
+    assert found == [(written, written, written * 50_000_000)]
     assert acknowledged <= written <= acknowledged + 4, "each kill may leave one that is recorded"
     assert runtime.bookkeeping.verify().is_sound
 

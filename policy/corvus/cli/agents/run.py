@@ -54,6 +54,7 @@ class RunRequest:
         branch: The branch that its calls are of; ``None`` is that of the working directory.
         log_in_of: With ``pass_through``: the API whose log-in alone the command keeps, as there is
             no key; ``None`` where the user asked for it, so that keys stay, too.
+        is_quiet: Whether neither start nor end of a run that goes well is said.
     """
 
     surface: str
@@ -66,6 +67,7 @@ class RunRequest:
     passed: tuple[str, ...] = ()
     branch: str | None = None
     log_in_of: Kind | None = None
+    is_quiet: bool = False
 
 
 class Run:
@@ -323,7 +325,7 @@ class Run:
         is_limited = bool(self._budgets) or self._request.limits.run_nano_usd is not None
         if not is_limited:
             run_text.say(run_text.ungoverned(runtime, self.session_id))
-        else:
+        elif not self._request.is_quiet:
             status = governor.status(self.session_id, self._mission)
             source = run_text.source_of(runtime, self._request.limits.options)
             run_text.say(run_text.started(source, status, self._budgets, self.session_id))
@@ -336,13 +338,15 @@ class Run:
         for caution in cautions:
             run_text.say(caution)
         replaced = () if self._keeps_log_in else run_keys(self._configured)
-        if names := hidden.shown(replaced):
+        names = hidden.shown(replaced)
+        if names and not self._request.is_quiet:
             run_text.say(run_text.withheld(names))
 
     def _end(self, governor: Governor, exit_code: int | None) -> None:
         """Close what was opened, and show the summary; a fault here changes nothing."""
         shown = "was not run" if exit_code is None else f"ended with {exit_code}"
-        run_text.say(f"corvus: session {self.session_id} {shown}")
+        if not self._request.is_quiet:
+            run_text.say(f"corvus: session {self.session_id} {shown}")
         try:
             if self._mission is not None:
                 ok = exit_code == 0
@@ -360,14 +364,14 @@ class Run:
 
         if self._tally.last is None:
             run_text.say(run_text.no_call(self._tally.refused, self._tally.ungoverned))
-        else:
+        elif not self._request.is_quiet:
             if (line := self._tally.line()) is not None:
                 run_text.say(line)
             status = governor.status(self.session_id, self._mission)
             if sys.stderr.isatty():
                 summary.print_table(self._runtime, status, stderr=True)
             else:
-                print("\n".join(lines.kv(self._runtime, status)), file=sys.stderr)
+                print("\n".join(lines.short_kv(self._runtime, status)), file=sys.stderr)
                 sys.stderr.flush()
         if self._runtime.policy.enabled:
             learns = self._runtime.policy.hold == "expected"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from corvus.answers.amounts import amount_exact, match_words
 from corvus.answers.budgets import window_start
@@ -50,6 +50,16 @@ def kv(runtime: Runtime, status: StatusReport, accuracy: ErrorBar | None = None)
         for item in in_order(runtime, status)
     ]
     return lines + ([] if accuracy is None else _accuracy_lines(accuracy))
+
+
+_OF_RUN: Final = frozenset(
+    {"session_id", "budget_state", "session_cost_usd", "request_count", "unpriced_calls"}
+)
+
+
+def short_kv(runtime: Runtime, status: StatusReport) -> list[str]:
+    """Return what a run cost, in the words of ``kv``; `corvus cost summary` has the rest."""
+    return [line for line in kv(runtime, status) if line.partition("=")[0] in _OF_RUN]
 
 
 def _accuracy_lines(accuracy: ErrorBar) -> list[str]:

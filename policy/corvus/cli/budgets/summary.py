@@ -186,7 +186,8 @@ def _under_way(status: StatusReport) -> list[str]:
         )
         name = f"[bold]{shown(mission.id)}[/]"
         remarks.append(
-            say("summary.mission", mission=name, state=_mission(mission, say), steps=steps)
+            say("summary.mission", mission=name, state=_mission(mission, say))
+            + (f", {steps}" if mission.steps or mission.max_steps else "")
         )
     for override in status.overrides:
         whose = (

@@ -13,9 +13,12 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Final, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
 
 from corvus.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 Group: TypeAlias = argparse._ArgumentGroup  # pyright: ignore[reportPrivateUsage]
 """A part of the help; argparse gives its type no public name."""
@@ -48,6 +51,14 @@ class ArgumentParser(argparse.ArgumentParser):
             ),
             allow_abbrev=False,
         )
+
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        """Print the help; argparse passes over an output that nobody takes any more.
+
+        Raises:
+            OSError: Nobody takes it.
+        """
+        (sys.stdout if file is None else file).write(self.format_help())
 
     def error(self, message: str) -> NoReturn:
         """Print a mistake and the line of usage to standard error, and end with exit code 2."""

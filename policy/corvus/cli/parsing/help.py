@@ -1,11 +1,12 @@
 """Makes help say what its texts say: typer reads markup in them, and gives flags a type.
 
-Without it `[cost.prices]` in a help text is taken for a style and swallowed, and a flag is shown as
-if it took a value.
+Without it `[cost.prices]` in a help text is taken for a style and swallowed, a flag is shown as if
+it took a value, and an argument stands in braces.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from rich.markup import escape
@@ -30,6 +31,8 @@ def plain_help(command: Any, context: Any = None) -> Any:
             parameter.help = escape(text)
         if getattr(parameter, "is_flag", False):
             parameter.display_type_rich = _no_type
+        if parameter.param_type_name == "argument":
+            parameter._usage_display_name = partial(_in_usage, parameter)
     for inner in getattr(command, "commands", {}).values():
         plain_help(inner, here)
     return command
@@ -37,3 +40,11 @@ def plain_help(command: Any, context: Any = None) -> Any:
 
 def _no_type(ctx: Any) -> None:
     """Return what is shown as the type of a flag."""
+
+
+def _in_usage(argument: Any) -> str:
+    """Return an argument as the line of usage has it: `NAME`, `[NAME]` or `NAME...`."""
+    name: str = argument.metavar or argument.name.upper()
+    if argument.nargs != 1 and not name.endswith("..."):
+        name += "..."
+    return name if argument.required or name.startswith("[") else f"[{name}]"

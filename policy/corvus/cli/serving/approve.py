@@ -13,7 +13,7 @@ import typer
 from corvus.answers.amounts import amount_words
 from corvus.answers.approval import APPROVAL
 from corvus.base.money import NanoUSD, nano_usd, usd_short
-from corvus.cli.options import Config, LedgerPath, Sets, say_governing
+from corvus.cli.options import Config, LedgerPath, Sets, require_books, say_governing
 from corvus.cli.output import TextOrBody, emit
 from corvus.cli.steering import refuse_in_run
 from corvus.diagnostics.plain import escape
@@ -55,6 +55,8 @@ def approve(
     if approval_id is not None:
         refuse_in_run()
     runtime = open_runtime(config or (), sets=sets or (), ledger=ledger)
+    if ledger is not None and approval_id is None:
+        require_books(runtime)
     say_governing(runtime)
     with runtime.steering() as governor:
         if approval_id is None:

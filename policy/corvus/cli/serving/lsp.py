@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 
 from corvus.cli.exits import Exit
+from corvus.cli.parsing.arguments import ArgumentParser
 
 _EPILOG = """\
 An editor starts it and talks to it over standard input and output.
@@ -39,13 +39,13 @@ def main(argv: list[str]) -> int:
     return serve(PRICE_FACTS, sys.stdin.buffer)
 
 
-def parser_of_lsp() -> argparse.ArgumentParser:
+def parser_of_lsp() -> ArgumentParser:
     """Return what ``corvus lsp`` takes."""
-    parser = argparse.ArgumentParser(
-        prog="corvus lsp",
-        description="Serve the language server protocol: diagnostics, fixes, hover, completion.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = ArgumentParser(
+        "corvus lsp",
+        "",
+        "Serve the language server protocol: diagnostics, fixes, hover, completion.",
+        _EPILOG,
     )
     parser.add_argument("--stdio", action="store_true", help="accepted; there is no other way")
     return parser

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from corvus.answers.steering import TOKEN
-from corvus.cli.options import Config, LedgerPath
+from corvus.cli.options import Config, LedgerPath, require_books
 from corvus.cli.output import TextOrBody, emit
 from corvus.diagnostics.plain import escape
 from corvus.model.token import TokenScope
@@ -153,6 +153,8 @@ def _store(config: Any, ledger: Any) -> Generator[Store]:
     from corvus.runtime import open_runtime
 
     runtime = open_runtime(config or (), ledger=ledger)
+    if ledger is not None:
+        require_books(runtime)
     with runtime.bookkeeping.store() as store:
         yield store
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from corvus.cli.exits import Exit
-from corvus.cli.options import Config, LedgerPath, Sets, opened
+from corvus.cli.options import Config, LedgerPath, Sets, opened, require_books
 from corvus.cli.output import TextOrBody, emit
 from corvus.cli.stores.differences import difference_words
 from corvus.diagnostics.plain import escape
@@ -47,6 +47,7 @@ def backup(
     from corvus.backups.making import back_up
 
     runtime = opened(config, ledger, sets)
+    require_books(runtime)
     place = runtime.bookkeeping.place
     made = back_up(runtime.ledger_path, place, folder, runtime.clock, keep=keep)
     body = _body(made) | {"removed": [str(one) for one in made.removed]}

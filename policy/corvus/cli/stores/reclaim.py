@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from corvus.cli.options import Config, LedgerPath, Sets, opened
+from corvus.cli.options import Config, LedgerPath, Sets, opened, require_books
 from corvus.cli.output import TextOrBody, emit
 from corvus.diagnostics.plain import escape
 
@@ -43,7 +43,9 @@ def reclaim(
     from corvus.store.operations.lease_standing import LeaseState
 
     clean = scrub(reason.strip()) or None if reason else None
-    with opened(config, ledger, sets).bookkeeping.store() as store:
+    runtime = opened(config, ledger, sets)
+    require_books(runtime)
+    with runtime.bookkeeping.store() as store:
         if not yes:
             found = store.run(lambda unit: dead.find_host(unit, host))
             if found.state is LeaseState.SILENT:

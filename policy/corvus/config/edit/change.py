@@ -246,7 +246,12 @@ def _checked(change: Change, document: Document, text: str, expected: object) ->
     added = (*problems, *_added(old_found, found))
     errors = tuple(diagnostic for diagnostic in added if diagnostic.is_error)
     if errors:
-        raise ConfigError(f"nothing is written: {document.file} would have a new error", errors)
+        hint = ""
+        if any(error.code == "missing-key" for error in errors):
+            hint = "; set keys that need each other together: corvus config set KEY=VALUE KEY=VALUE"
+        raise ConfigError(
+            f"nothing is written: {document.file} would have a new error{hint}", errors
+        )
     after = (BOM if document.has_bom else b"") + text.encode()
     return change._replace(after=after, warnings=added)
 
