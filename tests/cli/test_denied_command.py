@@ -56,6 +56,7 @@ def test_a_refused_call_ends_a_command_with_one_line_that_fits_its_schema(
 def test_other_errors_stay_one_sentence_for_a_person(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    place.spend(1)
     assert module.main(["cost", "reset", "--scope", "x", "--yes", *place.where]) == Exit.USAGE
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("error[steering-refused]: the policy has no budget")

@@ -54,6 +54,11 @@ def ledger(tmp_path: Path, record_calls: Callable[..., Path]) -> Path:
     return record_calls(tmp_path / "ledger.duckdb", call | hostile)
 
 
+def make_own_ledger(words: list[str]) -> None:
+    if "own.duckdb" in words:  # elsewhere it is missing, which comes before all else
+        main(["usage", "import", "log.jsonl", "--ledger", "own.duckdb"])
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
@@ -128,8 +133,10 @@ def test_wrong_use_has_its_exit_code_and_says_what_to_do(
     for folder in (tmp_path, with_rights):
         shutil.copy(next(EXAMPLE.glob("sessions/*.jsonl")), folder / "log.jsonl")
     with contextlib.chdir(with_rights):
+        make_own_ledger(words)
         main(words)  # loads what the command needs, which without rights may be out of reach
     request.getfixturevalue("unprivileged")
+    make_own_ledger(words)
     secret = tmp_path / "secret"
     secret.mkdir(mode=0)
     capsys.readouterr()

@@ -130,7 +130,8 @@ class Following:
         json.loads(block.text)
 
     def _ask(self, block: Block) -> None:
-        duckdb.execute(self._reader.played(block.text))
+        with duckdb.connect() as connection:
+            connection.execute(self._reader.played(block.text))
 
     def _ended_well(self, ended: Ended, block: Block, what: str) -> str:
         self.commands += 1

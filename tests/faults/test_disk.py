@@ -242,7 +242,7 @@ def test_a_damaged_row_is_told_as_damage(path: Path, policy: Policy) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE reservation SET body = substr(body, 1, 20)")
     with governing(policy, path) as governor:
-        with pytest.raises(StoreCorrupt, match=r"row of .* damaged .*move them away"):
+        with pytest.raises(SettlementPending, match=r"row of .* damaged .*move them away"):
             governor.commit(reservation)
         assert governor.reserve(cents(1)).allowed
 

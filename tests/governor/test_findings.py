@@ -108,7 +108,7 @@ DEFECTS: dict[str, str] = {
     "X27": "test_eva_8_a_call_that_settles_after_midnight_counts_on_the_day_of_its_admission",
     "X28": "test_x28_a_warning_is_told_as_a_transition_once",
     "X29": "test_x29_an_output_without_a_maximum_is_held_at_the_policys_default",
-    "X30": "test_every_other_command_runs_and_prints_what_is_shown",
+    "X30": "test_a_page_does_what_it_says",
 }
 DAY = "[cost]\nenabled = true\ndaily_limit_usd = 10\n"
 

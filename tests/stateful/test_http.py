@@ -413,7 +413,7 @@ def world() -> Generator[None]:
         for name in ("TEST_OPENAI_KEY", "TEST_ANTHROPIC_KEY"):
             environment.setenv(name, KEY)
         impatient = partial(open_store, wait_seconds=STORE_WAIT_SECONDS)
-        environment.setattr("corvus.gateway.app.open_store", impatient)
+        environment.setattr("corvus.stores.open_store", impatient)
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="calls-over-http-")))
         provider = Provider()
         stack.callback(provider.stop)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from corvus.base.errors import ReportParameterInvalid
 from corvus.base.time import Clock, FixedClock, SystemClock
-from corvus.reporting.times import is_past_span, named_span
+from corvus.reporting.times import is_past_span, named_span, parse_instant
 
 _DURATION = re.compile(
     r"(?:(?P<days>[0-9]{1,8})d)?(?:(?P<hours>[0-9]{1,8})h)?"
@@ -38,10 +38,13 @@ def clock_at(as_of: str | None) -> Clock:
         as_of: What ``parse_since`` takes; of a day or month it is the first instant.
 
     Raises:
-        ReportParameterInvalid: The text is not a time.
+        ReportParameterInvalid: The text is not a time, or one before 1970 or after 2199.
     """
     running = SystemClock()
-    return running if as_of is None else FixedClock(parse_since(as_of, running.now()))
+    if as_of is None:
+        return running
+    named = parse_since(as_of, running.now())
+    return FixedClock(parse_instant(named.isoformat()))
 
 
 def parse_since(text: str, now: datetime, zone: tzinfo = UTC) -> datetime:

@@ -100,6 +100,8 @@ def test_they_agree_on_another_value(route: tuple[Any, ...], value: Any) -> None
         value = f"{value}/"  # no zone is called so; see the next tests for the names of zones
         assert verdicts(_changed(route, value)) == (False, True)
         return
+    if route[-1] == "above_tokens" and isinstance(value, int | float):
+        return  # a schema cannot say that tiers ascend
     model, schema = verdicts(_changed(route, value))
     assert model is schema
 

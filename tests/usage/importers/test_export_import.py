@@ -506,7 +506,8 @@ COPY (
 
 def parquet(desk: Desk, rows: int = 3) -> Path:
     path = desk.folder / "usage.parquet"
-    duckdb.execute(ROWS, {"rows": rows, "path": str(path)})
+    with duckdb.connect() as connection:
+        connection.execute(ROWS, {"rows": rows, "path": str(path)})
     return path
 
 

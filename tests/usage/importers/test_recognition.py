@@ -151,7 +151,8 @@ def test_a_bill_as_parquet_is_refused(desk: Desk) -> None:
     import duckdb
 
     path = desk.folder / "focus.parquet"
-    duckdb.execute(f"COPY (SELECT 1 AS BilledCost, 2 AS ChargePeriodStart) TO '{path}'")
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT 1 AS BilledCost, 2 AS ChargePeriodStart) TO '{path}'")
     with pytest.raises(ImportRefused, match="a FOCUS file says what is charged"):
         desk.take(path)
 

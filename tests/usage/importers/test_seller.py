@@ -59,8 +59,7 @@ def test_the_id_of_the_message_beats_that_of_the_model() -> None:
 
 def test_sql_says_the_same() -> None:
     models = [*SELLERS, *SILENT]
-    rows = duckdb.execute(
-        f"SELECT model, {seller_sql('model')} FROM (SELECT unnest($models) AS model)",  # noqa: S608 - made of constants of this package
-        {"models": models},
-    ).fetchall()
+    sql = f"SELECT model, {seller_sql('model')} FROM (SELECT unnest($models) AS model)"  # noqa: S608 - made of constants of this package
+    with duckdb.connect() as connection:
+        rows = connection.execute(sql, {"models": models}).fetchall()
     assert dict(rows) == {model: seller_of(model) for model in models}

@@ -329,10 +329,11 @@ def test_amounts_that_went_through_a_float_are_refused(
 ) -> None:
     ledger = record_calls(tmp_path / "one.duckdb", CALL)
     out, floats = export(ledger, tmp_path / "out.parquet"), tmp_path / "floats.parquet"
-    duckdb.sql(
-        f"COPY (SELECT * REPLACE (cost_nano_usd::DOUBLE AS cost_nano_usd) FROM '{out}') "  # noqa: S608 - made of constants of this package
-        f"TO '{floats}' (FORMAT parquet)"
-    )
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"COPY (SELECT * REPLACE (cost_nano_usd::DOUBLE AS cost_nano_usd) FROM '{out}') "  # noqa: S608 - made of constants of this package
+            f"TO '{floats}' (FORMAT parquet)"
+        )
     with pytest.raises(ImportRefused, match="cost_nano_usd is of the type DOUBLE"):
         desk_at(tmp_path / "other").take(floats)
 
