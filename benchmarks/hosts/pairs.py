@@ -1,10 +1,10 @@
 """Measures durable reserve + commit pairs on a store that hosts share, beside SQLite.
 
 One and four processes, each with its callers, on PostgreSQL without latency and over a network of a
-chosen round trip (``tests/delay_proxy.py``), and on a SQLite file of the same disk. Each pair is
-decided against four budgets (session, day, month, mission). Servers, network and clients share the
-cores of one machine, so that the ratios of one run count, and not the absolutes. Every figure is
-the median of rounds, in each of which the kinds come in another order.
+chosen round trip (``tests/delay_proxy.py``), with slices of it (leases), and on a SQLite file of
+the same disk. Each pair is decided against four budgets (session, day, month, mission). Servers,
+network and clients share the cores of one machine, so that the ratios of one run count, and not the
+absolutes. Every figure is the median of rounds, in each of which the kinds come in another order.
 
     python -m benchmarks.hosts.pairs [--folder DIR on a real disk]
 """
@@ -20,7 +20,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -58,7 +59,7 @@ class Kind(NamedTuple):
     """What is measured.
 
     Attributes:
-        engine: ``sqlite`` or ``postgres``.
+        engine: ``sqlite``, ``postgres``, or ``leased``: slices of a store in PostgreSQL.
         processes: How many hosts.
         callers: Threads of each.
         round_trip_ms: Of the network; 0 connects without one between.
@@ -80,7 +81,7 @@ SHAPES = ((1, 1), (1, 64), (4, 16), (4, 64))
 
 
 def kinds(round_trip_ms: float) -> list[Kind]:
-    """Return what is measured: each shape on SQLite, and on PostgreSQL near and far."""
+    """Return what is measured: each shape on SQLite, on PostgreSQL near and far, and leased."""
     return [
         kind
         for shape in SHAPES
@@ -88,6 +89,7 @@ def kinds(round_trip_ms: float) -> list[Kind]:
             Kind("sqlite", *shape),
             Kind("postgres", *shape),
             Kind("postgres", *shape, round_trip_ms),
+            Kind("leased", *shape, round_trip_ms),
         )
     ]
 
@@ -110,6 +112,20 @@ def governor_of(folder: Path, store: Store) -> Governor:
     return Governor(open_runtime([config], ledger=folder / "unused.duckdb").policy, store)
 
 
+@contextmanager
+def governing(engine: str, place: str, folder: Path) -> Iterator[Governor]:
+    """Open a governor as a host does: of slices, it keeps a store of its own."""
+    if engine == "leased":
+        config = folder / f"{os.getpid()}.toml"
+        leased = f'[governance.ledger]\nurl = "{place}"\nleases = true\n'
+        config.write_text(CONFIG + leased)
+        with open_runtime([config], ledger=folder / f"{os.getpid()}.duckdb").governor() as governor:
+            yield governor
+        return
+    with closing(store_at(place)) as store:
+        yield governor_of(folder, store)
+
+
 def pair_of(governor: Governor) -> Callable[[str], float]:
     """Return what makes a pair for a caller; it returns the seconds that its reserve took."""
 
@@ -127,30 +143,29 @@ def pair_of(governor: Governor) -> Callable[[str], float]:
     return pair
 
 
-def work(place: str, folder: Path, callers: int, pairs: int) -> None:
+def work(engine: str, place: str, folder: Path, callers: int, pairs: int) -> None:
     """Be a host: make pairs from threads, once the others are ready, too."""
-    store = store_at(place)
-    pair = pair_of(governor_of(folder, store))
-    names = [f"{os.getpid()}-{number}" for number in range(callers)]
-    for name in names:
-        pair(name)
-    took: list[list[float]] = [[] for _ in names]
+    with governing(engine, place, folder) as governor:
+        pair = pair_of(governor)
+        names = [f"{os.getpid()}-{number}" for number in range(callers)]
+        for name in names:
+            pair(name)
+        took: list[list[float]] = [[] for _ in names]
 
-    def call(number: int) -> None:
-        for _ in range(max(1, pairs // callers)):
-            took[number].append(pair(names[number]))
+        def call(number: int) -> None:
+            for _ in range(max(1, pairs // callers)):
+                took[number].append(pair(names[number]))
 
-    threads = [threading.Thread(target=call, args=(number,)) for number in range(callers)]
-    print("ready", flush=True)
-    sys.stdin.readline()
-    worked = time.process_time()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    flat = [one for some in took for one in some]
-    print(json.dumps({"took": flat, "cpu": time.process_time() - worked}), flush=True)
-    store.close()
+        threads = [threading.Thread(target=call, args=(number,)) for number in range(callers)]
+        print("ready", flush=True)
+        sys.stdin.readline()
+        worked = time.process_time()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        flat = [one for some in took for one in some]
+        print(json.dumps({"took": flat, "cpu": time.process_time() - worked}), flush=True)
 
 
 def measure_one(kind: Kind, place: str, folder: Path, pairs: int) -> dict[str, float]:
@@ -159,7 +174,7 @@ def measure_one(kind: Kind, place: str, folder: Path, pairs: int) -> dict[str, f
     governor_of(folder, store).status()
     store.close()
     each = max(pairs // kind.processes, kind.callers)
-    words = ["--host", place, str(folder), str(kind.callers), str(each)]
+    words = ["--host", kind.engine, place, str(folder), str(kind.callers), str(each)]
     program = [sys.executable, "-m", "benchmarks.hosts.pairs"]
     hosts = [
         subprocess.Popen(
@@ -210,9 +225,11 @@ def measure(kind: Kind, server: PostgresServer, folder: Path, pairs: int) -> dic
         with DelayProxy(server.port, kind.round_trip_ms / 2_000) as proxy:
             found = measure_one(kind, url_of(proxy.port, schema=schema), folder, pairs)
             # Opening takes some too: a few for each process.
-            found["trips"] = proxy.round_trips / batches(server, schema)
+            if kind.engine != "leased":
+                found["trips"] = proxy.round_trips / batches(server, schema)
     warmed = kind.processes * kind.callers
-    found["steps"] = 2 * (found["pairs"] + warmed) / batches(server, schema)
+    if kind.engine != "leased":
+        found["steps"] = 2 * (found["pairs"] + warmed) / batches(server, schema)
     server.query(f"DROP SCHEMA {schema} CASCADE")
     return found
 
@@ -236,11 +253,11 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=4_000, help="of all hosts together")
     parser.add_argument("--only", default="", help="kinds with this in their name")
     parser.add_argument("--round-trip-ms", type=float, default=0.5)
-    parser.add_argument("--host", nargs=4)
+    parser.add_argument("--host", nargs=5)
     options = parser.parse_args()
     if options.host:
-        place, folder, callers, pairs = options.host
-        work(place, Path(folder), int(callers), int(pairs))
+        engine, place, folder, callers, pairs = options.host
+        work(engine, place, Path(folder), int(callers), int(pairs))
         return
     chosen = [kind for kind in kinds(options.round_trip_ms) if options.only in kind.name]
     taken: dict[Kind, list[dict[str, float]]] = {kind: [] for kind in chosen}
