@@ -20,7 +20,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import median
@@ -113,7 +113,7 @@ def governor_of(folder: Path, store: Store) -> Governor:
 
 
 @contextmanager
-def governing(engine: str, place: str, folder: Path) -> Iterator[Governor]:
+def governing(engine: str, place: str, folder: Path) -> Generator[Governor]:
     """Open a governor as a host does: of slices, it keeps a store of its own."""
     if engine == "leased":
         config = folder / f"{os.getpid()}.toml"
