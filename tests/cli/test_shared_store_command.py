@@ -52,7 +52,7 @@ def test_a_mistyped_schema_is_no_store_of_its_own(
     postgres_url: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Every limit would begin anew there, on this host alone."""
+    """Every limit would begin at zero there, on this host alone."""
     (tmp_path / "right").mkdir()
     right, typo = (
         Place(tmp_path / "right", url=postgres_url),

@@ -158,7 +158,7 @@ def _step(
         raise StaleRead  # one was registered meanwhile
     if write and scope.is_all and (scope.all_windows or _are_live_forgotten(unit)):
         unit.touch().windows_before_us = 0
-    differences = count_anew(unit, budgets, recorded, write=write)
+    differences = count_again(unit, budgets, recorded, write=write)
     if write and scope.is_all and unit.state.recount_due:
         unit.touch().recount_due = False
     return differences
@@ -169,7 +169,7 @@ def _are_live_forgotten(unit: Unit) -> bool:
     return unit.state.windows_before_us > microseconds(unit.now - KEEP_WINDOWS)
 
 
-def count_anew(
+def count_again(
     unit: Unit, budgets: Iterable[Budget], recorded: LedgerSums, *, write: bool
 ) -> list[Difference]:
     """Compare balances with what is recorded, and mend them.
