@@ -99,7 +99,7 @@ def test_a_reset_begins_without_refusals(one: Bench) -> None:
     assert blocking(one) == ("session",)
 
 
-def test_refusals_survive_a_count_again(one: Bench) -> None:
+def test_refusals_survive_a_recount(one: Bench) -> None:
     one.spend("1")
     assert not one.ask("20").allowed
     before = refusals(one, "day")

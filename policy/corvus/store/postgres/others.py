@@ -20,7 +20,7 @@ GROUP BY n.oid HAVING count(*) = 2 LIMIT 1
 
 
 def refuse_further(connection: Connection, address: PostgresAddress) -> None:
-    """Refuse a store that is not there where another is: with a mistyped schema, limits began at zero.
+    """Refuse a store that is not there where another is: a mistyped schema had limits of its own.
 
     Raises:
         StoreUnavailable: There is none, and another schema of the database has one.
