@@ -16,7 +16,8 @@ from corvus.base.time import Clock
 from corvus.calls.flight import Command, Flight, Settle, StopUpstream
 from corvus.calls.settle import Settler, relayed
 from corvus.gateway.asgi import Send, send_piece, send_start
-from corvus.gateway.proxy.client import Answer, UpstreamFailed
+from corvus.gateway.proxy.answer import Answer
+from corvus.gateway.proxy.failures import UpstreamFailed
 from corvus.gateway.proxy.headers import to_client
 from corvus.gateway.refusal import send_refusal
 from corvus.metering.provider import Endpoint
@@ -62,7 +63,7 @@ class Passage:
             if answer.status >= _FAILED and self.elsewhere is not None:
                 await self._replace(answer, send)
                 return
-            await send_start(send, answer.status, to_client(answer.headers, dict(self.more)))
+            await send_start(send, answer.status, to_client(answer.headers, self.more))
             async for chunk in answer.chunks():
                 await send_piece(send, await self._obey(flight.data(chunk, now())))
             await send_piece(send, await self._obey(flight.end(now())), is_last=True)
@@ -93,7 +94,7 @@ class Passage:
         if other is not None:
             await other.run(send)
             return
-        await send_start(send, answer.status, to_client(answer.headers, dict(self.more)))
+        await send_start(send, answer.status, to_client(answer.headers, self.more))
         await send_piece(send, bytes(body), is_last=True)
 
     async def _goes_elsewhere(self, failed: UpstreamFailed, send: Send) -> bool:

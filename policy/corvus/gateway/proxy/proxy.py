@@ -44,8 +44,10 @@ from corvus.gateway.asgi import (
 )
 from corvus.gateway.guards import TOKEN, TOKEN_FROM
 from corvus.gateway.presence import while_there
+from corvus.gateway.proxy.answer import Answer
 from corvus.gateway.proxy.callers import Caller, caller_of
-from corvus.gateway.proxy.client import Answer, Client, UpstreamFailed
+from corvus.gateway.proxy.client import Client, DirectClient
+from corvus.gateway.proxy.failures import UpstreamFailed
 from corvus.gateway.proxy.headers import to_client, to_upstream
 from corvus.gateway.proxy.outages import Outages
 from corvus.gateway.proxy.passage import Passage
@@ -287,8 +289,7 @@ class Proxy:
     ) -> Answer:
         url = target.with_query(scope.get("query_string", b""))
         assert url is not None, "checked before the call was admitted"
-        if self._client is None:
-            self._client = Client(self._silence_seconds, uses_proxies=self._uses_proxies)
+        client = self._client = self._client or self._new_client()
         method = scope["method"]
         headers = to_upstream(scope["headers"], target, scope.get(TOKEN_FROM, b""))
         signer = self._signers.of(target)
@@ -296,7 +297,7 @@ class Proxy:
             headers += await signer.headers(method, url, headers, body)
         name = target.upstream.name
         try:
-            answer = await self._client.send(method, url, headers, body, on_sent)
+            answer = await client.send(method, url, headers, body, on_sent)
         except UpstreamFailed as fault:
             self._outages.failed(name, fault.cause)
             raise
@@ -306,6 +307,13 @@ class Proxy:
         else:
             self._outages.answered(name)
         return answer
+
+    def _new_client(self) -> Client:
+        if not self._uses_proxies:
+            return DirectClient(self._silence_seconds)
+        from corvus.gateway.proxy.environment_client import EnvironmentClient
+
+        return EnvironmentClient(self._silence_seconds)
 
     def _target(
         self, calls: Sequence[Call], named: Upstream | None, request: tuple[Scope, bytes]
