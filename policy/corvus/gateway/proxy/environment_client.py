@@ -7,7 +7,7 @@ at before each connection, as there.
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import aiohttp
@@ -30,11 +30,10 @@ class _Response(Answer):
         super().__init__(response.status, raw)
         self._response = response
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it comes."""
+    async def read(self) -> bytes:
+        """Return what has come of the body; nothing at its end."""
         try:
-            async for chunk in self._response.content.iter_any():
-                yield chunk
+            return await self._response.content.readany()
         except (aiohttp.ClientError, OSError) as fault:  # a silence is one of them
             failed = silent() if isinstance(fault, TimeoutError) else cut_off()
             self.on_broken(failed)

@@ -9,7 +9,7 @@ it be silent for as long as it likes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import cast
 
 import httptools
@@ -277,19 +277,27 @@ class WireAnswer(Answer):
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it comes."""
-        while True:
-            if self._pieces:
-                yield self._taken()
-            elif self.is_whole:
-                return
-            elif self._fault is not None:
+    @property
+    def is_ready(self) -> bool:
+        """Whether something has come that was not taken, or the end."""
+        return bool(self._pieces) or self.is_whole
+
+    @property
+    def is_read(self) -> bool:
+        """Whether all of it has come and was taken."""
+        return self.is_whole and not self._pieces
+
+    async def read(self) -> bytes:
+        """Return what has come of the body; nothing at its end."""
+        while not self._pieces:
+            if self.is_whole:
+                return b""
+            if self._fault is not None:
                 self.on_broken(self._fault)
                 raise self._fault
-            else:
-                self._waiting = asyncio.get_running_loop().create_future()
-                await self._waiting
+            self._waiting = asyncio.get_running_loop().create_future()
+            await self._waiting
+        return self._taken()
 
     def close(self) -> None:
         """Let go of it."""
