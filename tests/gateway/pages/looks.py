@@ -6,8 +6,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx2
-
 from tests.gateway.conftest import Served
 from tests.gateway.pages.scenery import Record, busy_place
 from tests.governor.ladder.climbing import Aside, until
@@ -18,7 +16,8 @@ PAGES = {
     "parts": "/parts?budget=each-session-agent",
     "parts searched in vain": "/parts?budget=each-session-agent&search=nobody",
     "history": "/history",
-    "history by week": "/history?period=week&by=project",
+    "history by week": "/history?since=last-12-weeks&period=week&by=project",
+    "history of no time": "/history?since=someday&until=2026-13",
     "sessions": "/sessions",
     "session": "/sessions/one?id=a",
     "missions": "/missions",
@@ -30,6 +29,9 @@ PAGES = {
     "report by model": "/reports/spend/by-model",
     "report of calls": "/reports/spend/calls",
     "report of budgets": "/reports/budgets/warnings",
+    "report drawn": "/reports/spend/by-session?chart=line&chart_x=session_id&chart_y=calls",
+    "report of days": "/reports/spend/history-by-day?since=last-7-days",
+    "report with a wrong number": "/reports/spend/sessions?rows=0",
     "report with a mistake": "/reports/spend/by-model?since=someday",
     "tokens": "/tokens",
     "new token": "/token-new",
@@ -48,7 +50,12 @@ OF_A_ROW = {
     "reset a part": ("/parts?budget=each-session-agent", "a[href*='/reset?']"),
 }
 """Forms whose address names something of a row: the page that leads there, and the link."""
-STATUSES = {"report with a mistake": 422, "missing page": 404}
+STATUSES = {
+    "history of no time": 422,
+    "report with a wrong number": 422,
+    "report with a mistake": 422,
+    "missing page": 404,
+}
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any, cast
 from corvus.answers.audit import lifted_of
 from corvus.gateway.pages.page import Page, PageRequest, page
 from corvus.gateway.pages.pager import ROWS, pager, requested_page
+from corvus.gateway.pages.span import span_of
 from corvus.model.steering import AuditKind
 
 _EVENTS_MAX = 10_000
@@ -18,17 +19,20 @@ def audit(request: PageRequest) -> Page:
     """Show audit events, in pages; of one kind, if requested."""
     kind = request.query.get("kind", "")
     kind = kind if kind in set(AuditKind) else ""
+    span = span_of(request)
     begin = (requested_page(request) - 1) * ROWS
-    count = min(_EVENTS_MAX, begin + ROWS + 1)
-    events: list[dict[str, Any]] = request.service.audit(count, [kind] if kind else [])[::-1]
+    count = 0 if span.mistakes else min(_EVENTS_MAX, begin + ROWS + 1)
+    kinds = [kind] if kind else []
+    events: list[dict[str, Any]] = request.service.audit(count, kinds, span.since, span.until)[::-1]
     shown = events[begin : begin + ROWS]
     data = {
+        "span": span,
         "events": [{**one, "lines": _lines(request, one["details"])} for one in shown],
         "kind": kind,
         "kinds": [one.value for one in AuditKind],
         "pager": pager(request, len(shown), None, has_more=len(events) > begin + ROWS),
     }
-    return Page("audit", data)
+    return Page("audit", data, 422 if span.mistakes else 200)
 
 
 def _lines(request: PageRequest, details: object) -> list[str]:
