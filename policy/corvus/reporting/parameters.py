@@ -263,10 +263,13 @@ def _checked(kind: ParameterType, value: object) -> Value:
 def _refuse_out_of_range(parameter: Parameter, value: int) -> None:
     low, high = parameter.minimum, parameter.maximum
     if (low is not None and value < low) or (high is not None and value > high):
-        low_text = "" if low is None else low
-        high_text = "" if high is None else f"={high}"
+        bounds = (
+            f"from {low} to {high}"
+            if None not in (low, high)
+            else (f"at least {low}" if high is None else f"at most {high}")
+        )
         raise ReportParameterInvalid(
-            f"parameter {parameter.name} must be in {low_text}..{high_text}, got {value}",
+            f"parameter {parameter.name} must be {bounds}, got {value}",
             parameter.name,
         )
 

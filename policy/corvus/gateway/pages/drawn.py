@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from itertools import takewhile
 
 from corvus.gateway.pages.chart import Bars, NamedBars, Point, bars_of, line_of, named_bars_of
 from corvus.gateway.pages.grid import cell_text, label_of
@@ -104,13 +105,18 @@ def _rows_of(
     request: PageRequest, table: Table, x: Column, y: Column
 ) -> list[tuple[str, str, Fraction | None]]:
     places = usd_places(table.values(y.name)) if y.is_money else 4
+    names = [cell_text(request, x, name, 4) for name in table.values(x.name)]
+    if len({*names}) < len(names):  # what else tells rows apart: the text before the numbers
+        text = takewhile(lambda one: not one.is_number, table.columns)
+        for other in (one for one in text if one is not x):
+            cells = table.values(other.name)
+            names = [
+                f"{name}, {cell_text(request, other, cell, 4)}" if cell else name
+                for name, cell in zip(names, cells, strict=True)
+            ]
     return [
-        (
-            cell_text(request, x, name, 4),
-            cell_text(request, y, value, places),
-            _exact(value),
-        )
-        for name, value in zip(table.values(x.name), table.values(y.name), strict=True)
+        (name, cell_text(request, y, value, places), _exact(value))
+        for name, value in zip(names, table.values(y.name), strict=True)
     ]
 
 

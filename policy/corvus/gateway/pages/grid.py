@@ -18,6 +18,7 @@ from corvus.gateway.pages.page import PageRequest
 from corvus.model.budget import Measure
 from corvus.reporting.formats import usd_places
 from corvus.reporting.table import Cell, Column, Table
+from corvus.wording.words import DEFAULT
 
 ROWS_MAX = 500
 _STATES = {"outcome", "state"}
@@ -50,7 +51,7 @@ class Heading:
     """The head of a column.
 
     Attributes:
-        hint: What it says, with its unit.
+        hint: What it says, with its unit, as the report does; empty in other languages.
     """
 
     text: str
@@ -128,7 +129,8 @@ def _money_first(columns: Sequence[Column]) -> list[Column]:
 
 
 def _heading(request: PageRequest, column: Column) -> Heading:
-    hint = f"{column.unit}, {column.description}".strip(", ")
+    is_own = request.words.language == DEFAULT  # what reports say, they say in this one
+    hint = f"{column.unit}, {column.description}".strip(", ") if is_own else ""
     return Heading(label_of(request, column), hint, column.is_number)
 
 
@@ -212,5 +214,6 @@ _WORDED = {
     "source": "source",
     "period": "period",
     "measure": "measure",
+    **{name: name for name in ("fate", "basis", "book", "reason", "kind", "charge")},
 }
 """Columns of closed sets of words, and where the catalogue has them."""

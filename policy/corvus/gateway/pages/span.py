@@ -94,7 +94,7 @@ def span_of(request: PageRequest, default: str = "") -> Span:
         until_text,
         since,
         until,
-        _label(request, since, until),
+        request.words("span.title") if mistakes else _label(request, since, until),
         [
             Preset(
                 word,

@@ -12,6 +12,8 @@ from corvus.gateway.pages.span import span_of
 from corvus.model.steering import AuditKind
 
 _EVENTS_MAX = 10_000
+_BUDGETS = ("lifted", "blocked")
+"""Details that are lists of budgets."""
 
 
 @page("/audit", live_seconds=5.0, menu=6)
@@ -42,10 +44,28 @@ def _lines(request: PageRequest, details: object) -> list[str]:
     known: dict[str, Any] = details  # pyright: ignore[reportUnknownVariableType] - JSON
     if "before" in known and "after" in known:
         return _changes(request, dict(_flat("", known["before"])), dict(_flat("", known["after"])))
-    budgets = known.get("lifted") or known.get("blocked")
-    if isinstance(budgets, list):
-        return [_budget(request, one) for one in cast("list[dict[str, Any]]", budgets)]
-    return [f"{name}: {value}" for name, value in known.items()]
+    lines: list[str] = []
+    for name, value in known.items():
+        if name in _BUDGETS and isinstance(value, list):
+            lines += [_budget(request, one) for one in cast("list[dict[str, Any]]", value)]
+        elif value is not None:
+            lines.append(_line(request, name, value))
+    return lines
+
+
+def _line(request: PageRequest, name: str, value: object) -> str:
+    """Write one detail of an event: what it is called, and its value."""
+    is_money = name.endswith("_nano_usd")
+    key = f"audit_detail.{name.removesuffix('_nano_usd')}"
+    label = request.words(key) if request.words.has(key) else name
+    if is_money:
+        return f"{label}: {request.figures.usd_exact(int(str(value)))}"
+    if isinstance(value, dict):
+        table = cast("dict[str, object]", value)
+        return f"{label}: {', '.join(f'{one} {table[one]}' for one in table)}"
+    if isinstance(value, list):
+        return f"{label}: {', '.join(map(str, cast('list[object]', value)))}"
+    return f"{label}: {request.figures.part(str(value)) if name == 'part' else value}"
 
 
 def _budget(request: PageRequest, one: dict[str, Any]) -> str:

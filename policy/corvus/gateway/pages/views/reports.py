@@ -190,7 +190,7 @@ def _field(request: PageRequest, one: Parameter, given: Mapping[str, object]) ->
         label=request.words(key) if request.words.has(key) else one.name,
         hint=one.description,
         value=str(given.get(one.name, "")),
-        preset="" if preset is None else str(preset).lower(),
+        preset=str(preset).lower() if isinstance(preset, bool) else str(preset or ""),
         kind=kind,
         required=one.required,
     )
