@@ -63,7 +63,7 @@ def busy_gateway(folder: Path, record: Record) -> Generator[Served]:
     """Serve a place where much has happened, and where a call is refused and another one waits."""
     served = Served(busy_place(folder, record))
     call = {"model": "m", "estimate_usd": 0.9, "project": "lab", "agent": "ben"}
-    refused = {"model": "m", "estimate_usd": 9, "session_id": "a", "rungs": []}
+    refused: dict[str, object] = {"model": "m", "estimate_usd": 9, "session_id": "a", "rungs": []}
 
     def park() -> None:
         with served.client("reserve") as client:

@@ -101,23 +101,27 @@ def grid_of(  # noqa: PLR0913 - what is shown of the columns, each by its name
     kept = [one for one in listed if one not in empty]
     places = {one.name: usd_places(table.values(one.name)) for one in kept if one.is_money}
     names = [column.name for column in table.columns]
-    rows: list[list[GridCell]] = []
-    for values in table.rows[:ROWS_MAX]:
-        row = dict(zip(names, values, strict=True))
-        cells: list[GridCell] = []
-        for column in kept:
-            link = links[column.name](row) if links and column.name in links else None
-            cell = row[column.name]
-            text = _measured(request, row, column) or cell_text(
-                request, column, cell, places.get(column.name, 4)
-            )
-            is_state = column.name in _STATES and isinstance(cell, str)
-            is_time = isinstance(cell, date) or column.name == "bucket"
-            cells.append(GridCell(text, link, str(cell) if is_state else "", is_time))
-        rows.append(cells)
+    rows = [
+        [
+            _cell(request, row, one, places.get(one.name, 4), (links or {}).get(one.name))
+            for one in kept
+        ]
+        for values in table.rows[:ROWS_MAX]
+        for row in [dict(zip(names, values, strict=True))]
+    ]
     left_out = max(0, len(table.rows) - ROWS_MAX)
     unseen = [label_of(request, one) for one in empty]
     return Grid([_heading(request, one) for one in kept], rows, left_out, unseen)
+
+
+def _cell(
+    request: PageRequest, row: Row, column: Column, places: int, link: Link | None
+) -> GridCell:
+    cell = row[column.name]
+    text = _measured(request, row, column) or cell_text(request, column, cell, places)
+    is_state = column.name in _STATES and isinstance(cell, str)
+    is_time = isinstance(cell, date) or column.name == "bucket"
+    return GridCell(text, link(row) if link else None, str(cell) if is_state else "", is_time)
 
 
 def _money_first(columns: Sequence[Column]) -> list[Column]:

@@ -11,7 +11,7 @@ from corvus.diagnostics.plain import escape
 from corvus.gateway.pages.chart import Point, bars_of
 from corvus.gateway.pages.grid import grid_of
 from corvus.gateway.pages.page import Page, PageRequest, page
-from corvus.gateway.pages.span import span_of
+from corvus.gateway.pages.span import Span, span_of
 from corvus.gateway.pages.summary import answer
 from corvus.reporting.table import Table
 
@@ -61,22 +61,26 @@ def history(request: PageRequest) -> Page:
         "is_empty": table is None or not any(table.counts("calls")),
         "csv": request.link(f"/csv/spend/history-by-{bar}", **span.query),
     }
-    if table is not None:
-        since = window_at(Period(bar), span.since)
-        assert since is not None, "the page offers periods with a calendar"
-        bounds = {"since": since.start, "until": span.until}
-        ends = {name: at and f"{at:%Y-%m-%dT%H:%M:%SZ}" for name, at in bounds.items()}
-        parts = answer(request, f"spend/by-{by}", **bounds)
-        assert parts is not None, "the ledger was read a moment ago"
-        drawn = answer(request, "spend/series", **bounds, period=bar, by=by, top=SERIES)
-        assert drawn is not None, "the ledger was read a moment ago"
-        data |= _chart(request, table, _series(request, drawn)) | {
-            "legend": _legend(request, drawn),
-            "buckets": grid_of(request, Table(table.columns, table.rows[::-1])),
-            "parts": grid_of(request, parts, only=_COLUMNS),
-            "parts_csv": request.link(f"/csv/spend/by-{by}", **ends),
-        }
-    return Page("history", data)
+    return Page("history", data | ({} if table is None else _shown(request, table, span, bar, by)))
+
+
+def _shown(request: PageRequest, table: Table, span: Span, bar: str, by: str) -> dict[str, object]:
+    """Return the chart of the buckets, and what it was for, from the first bucket on."""
+    assert span.since is not None, "a history has a beginning"
+    since = window_at(Period(bar), span.since)
+    assert since is not None, "the page offers periods with a calendar"
+    bounds = {"since": since.start, "until": span.until}
+    ends = {name: at and f"{at:%Y-%m-%dT%H:%M:%SZ}" for name, at in bounds.items()}
+    parts = answer(request, f"spend/by-{by}", **bounds)
+    assert parts is not None, "the ledger was read a moment ago"
+    drawn = answer(request, "spend/series", **bounds, period=bar, by=by, top=SERIES)
+    assert drawn is not None, "the ledger was read a moment ago"
+    return _chart(request, table, _series(request, drawn)) | {
+        "legend": _legend(request, drawn),
+        "buckets": grid_of(request, Table(table.columns, table.rows[::-1])),
+        "parts": grid_of(request, parts, only=_COLUMNS),
+        "parts_csv": request.link(f"/csv/spend/by-{by}", **ends),
+    }
 
 
 def _fitting(since: datetime, last: datetime) -> str:
