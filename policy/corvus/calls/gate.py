@@ -218,6 +218,7 @@ class Gate:
             "models": plan.models,
             "service_tier": plan.service_tier,
             "expected": plan.expected,
+            "max_output_tokens": plan.lowerable_tokens,
         }
         return self._governor.request(plan.model, **options)
 
