@@ -146,13 +146,6 @@ class Plan:
         return max(self.max_output_tokens or 0, self.other_output_tokens)
 
     @property
-    def lowerable_tokens(self) -> int | None:
-        """Most that all answers may write; ``None`` where no maximum can be lowered (EVA-14)."""
-        if not self.endpoint.may_be_capped:
-            return None
-        return (self.output_tokens + self.extra_output_tokens) * self.choices
-
-    @property
     def least_cap_tokens(self) -> int:
         """Smallest maximum that leaves room for an answer beyond the thinking that is requested."""
         return self.thinking_tokens + THINKING_ROOM if self.thinking_tokens else 1
