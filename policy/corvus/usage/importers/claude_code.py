@@ -88,6 +88,15 @@ _COUNTED_KEYS = (
     "(input|output|cache_read_input|cache_creation_input|ephemeral_5m_input|ephemeral_1h_input)"
     "_tokens|web_search_requests"
 )
+_TEXTS = "service_tier|inference_geo|speed|type|model"
+_PLAIN = (
+    rf"""(?:[\s,{{}}\[\]]|"(?:{_COUNTED_KEYS}|web_fetch_requests)"\s*:\s*[0-9]{{1,9}}"""
+    rf"""|"(?:{_TEXTS})"\s*:\s*(?:"[^"\\]*"|null)"""
+    r"""|"(?:cache_creation|server_tool_use|iterations)"\s*:\s*[{\[n]|ull)*"""
+)
+"""A usage made of known counts alone, each of at most 9 digits. Nearly all are; it takes one look
+at them, where what follows takes four."""
+
 _UNREAD = (
     f"regexp_extract_all(regexp_replace(usage, '\"({_COUNTED_KEYS})\"', '', 'g'), "
     r"""'"([a-z0-9_]*(?:cach|audio|image|video)[a-z0-9_]*)"\s*:\s*[1-9]', 1, 'i')"""
@@ -128,12 +137,13 @@ counted AS (
     SELECT * EXCLUDE (said), said.id AS message_id, said.model AS model,
         CASE WHEN (type = 'assistant' OR type IS NULL OR is_progress)
             AND starts_with(said.usage, '{{') THEN said.usage END AS usage,
+        regexp_full_match(usage, '{_PLAIN}') AS is_plain,
         {instant('"timestamp"')} AS seen_at,
         json_transform(usage, '{_USAGE}') AS u,
         -- a text, a sign, a fraction, a truth value or more than 9 digits where a count belongs
-        regexp_matches(usage, '"({_COUNTED_KEYS})"\\s*:\\s*'
-            '(["tf\\-\\[{{]|[0-9]+[.eE]|[0-9]{{10}})') AS odd,
-        list_distinct({_UNREAD}) AS unread,
+        CASE WHEN is_plain THEN false ELSE regexp_matches(usage, '"({_COUNTED_KEYS})"\\s*:\\s*'
+            '(["tf\\-\\[{{]|[0-9]+[.eE]|[0-9]{{10}})') END AS odd,
+        CASE WHEN is_plain THEN [] ELSE list_distinct({_UNREAD}) END AS unread,
         CASE WHEN contains(usage, '"iterations"') THEN usage END AS with_iterations
     FROM line
 ),
