@@ -61,6 +61,7 @@ REFUSED = {
     "ledger archive": "ledger archive --home",
     "ledger backup": "ledger backup backups",
     "ledger reclaim": "ledger reclaim build-1",
+    "ledger settle": "ledger settle",
     "ledger seed": "ledger seed other.duckdb",
     "ledger verify": "ledger verify --rebuild --yes",
     "store migrate": "store migrate",
