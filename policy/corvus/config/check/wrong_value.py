@@ -39,6 +39,7 @@ _EXPECTED_TYPES = {
     "dict_type": "a table",
     "model_type": "a table",
     "date_type": "a date such as 2026-11-01",
+    "datetime_type": "a date-time such as 2026-11-25T15:00:00Z",
 }
 _NUMBERS = frozenset({"int_type", "decimal_type"})
 _OUT_OF_RANGE = frozenset({"greater_than_equal", "less_than_equal", "finite_number"})
@@ -55,6 +56,8 @@ _EXPECTED_TEXTS = {
     "secret_env": "the name of an environment variable, never the secret itself",
     "sha256": "the SHA-256 of a file: 64 hexadecimal digits in lower case",
     "api_key_env": "the name of an environment variable, never the key itself",
+    "at": "a date-time with its offset, such as 2026-11-25T15:00:00Z",
+    "advance": "a length of time such as 90s, 5m, 2h or 7d, at most 366 days",
     "timezone": "an IANA time zone such as Europe/Berlin",
     "window": 'a length of time such as "5h", "30m" or "7d", from 1m to 366d',
 }
