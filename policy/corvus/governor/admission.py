@@ -23,7 +23,7 @@ from corvus.governor.ladder.rungs import Attempt, Ladder, Passage, Stop
 from corvus.governor.ladder.waiting import stand
 from corvus.governor.leases.desk import require_no_home
 from corvus.governor.overrides import consume
-from corvus.governor.records import append_refusal, event_row
+from corvus.governor.records import append_refusal, asked_row, event_row
 from corvus.governor.replay import answer_of, answer_text, is_same
 from corvus.governor.rules import MISSION, InForce, Register, Rules, Standing, call_of
 from corvus.governor.scopes import (
@@ -254,7 +254,7 @@ def _let_pass(
         events += use(unit, passage.approval)
     if request.idempotency_key is not None:
         reservation = replace(reservation, answer=answer_text(decision))
-    _hold(unit, register, case, reservation, decision)
+    _hold(unit, register, attempt, (case, reservation, decision))
     events += [LadderUsed(rung.value, request.surface) for rung in decision.rungs]
     return decision.admitting(reservation), events
 
@@ -275,7 +275,7 @@ def _turn_away(
     if request.estimate_nano_usd is None:
         refused = decision.denial is Denial.UNPRICED_MODEL
         events.append(_unpriced(request, refused=refused))
-    return decision, events + _refuse(unit, rules, replace(case, decision=decision))
+    return decision, events + _refuse(unit, rules, attempt, replace(case, decision=decision))
 
 
 def _described(decision: Decision, passage: Passage, attempt: Attempt) -> Decision:
@@ -322,8 +322,12 @@ def _reservation(unit: Unit, rules: Rules, case: Case, reservation_id: str | Non
 
 
 def _hold(
-    unit: Unit, register: Register, case: Case, reservation: Reservation, decision: Decision
+    unit: Unit,
+    register: Register,
+    attempt: Attempt,
+    admitted: tuple[Case, Reservation, Decision],
 ) -> None:
+    case, reservation, decision = admitted
     _open_windows(unit, register, case)
     held = reservation.hold
     for balance in case.sums:
@@ -336,6 +340,7 @@ def _hold(
     if case.mission is not None:
         admit_to_mission(unit, case.mission, reservation.request.surface)
     row = event_row(unit, "reserved", reservation.request, reservation)
+    row |= asked_row(attempt.request, case.request, attempt.turn)
     unit.append(LedgerTable.RESERVATION_EVENT, row | _decided(decision))
 
 
@@ -359,11 +364,12 @@ def _open_windows(unit: Unit, register: Register, case: Case) -> None:
         unit.append(LedgerTable.OPENED_WINDOW, row)
 
 
-def _refuse(unit: Unit, rules: Rules, case: Case) -> list[Event]:
+def _refuse(unit: Unit, rules: Rules, attempt: Attempt, case: Case) -> list[Event]:
     """Keep what was refused, and what it would have cost (REP-2)."""
     decision, request = case.decision, case.request
     meet(unit, request, BudgetState.EXCEEDED, decision.policy_hash)
     row = event_row(unit, "denied", request, None) | {"policy_hash": decision.policy_hash}
+    row |= asked_row(attempt.request, request, attempt.turn)
     append_refusal(unit, row | _decided(decision))
     assert decision.denial is not None, "only a denied call is refused"
     events: list[Event] = [CallDenied(decision.denial.value, request.surface)]

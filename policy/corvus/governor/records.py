@@ -16,7 +16,7 @@ from corvus.base.time import microseconds
 from corvus.model.columns import SettledCall, request_row, usage_row
 from corvus.model.outbox import LedgerTable, Row
 from corvus.model.price import Price
-from corvus.model.request import Request
+from corvus.model.request import ALL_RUNGS, Request
 from corvus.model.reservation import Outcome, Reservation, Settlement, Source
 from corvus.model.usage import Usage
 from corvus.store.unit import Unit
@@ -27,8 +27,12 @@ _GROUPS_MAX = 20
 _MINUTE_US = 60_000_000
 _OF_ONE_CALL = (
     "recorded_at",
+    "requested_at",
     "estimate_nano_usd",
     "estimate_tokens",
+    "asked_input_nano_usd",
+    "asked_output_rate",
+    "asked_output_tokens",
     "projected_nano_usd",
     "governing_projected",
     "waited_us",
@@ -90,6 +94,31 @@ def event_row(unit: Unit, kind: str, request: Request, reservation: Reservation 
         row["override_id"] = reservation.override_id
         row["policy_hash"] = reservation.policy_hash
         row["expires_at"] = microseconds(reservation.expires_at)
+    return row
+
+
+def asked_row(request: Request, passed: Request, turn: int | None) -> Row:
+    """Return what the caller of a call asked for, as far as its event does not say so.
+
+    With it a recorded call can be put to another policy.
+
+    Args:
+        request: The call as its caller described it.
+        passed: The form of it that was decided on.
+        turn: When it came, microseconds, if it waited.
+    """
+    row: Row = {}
+    if turn is not None:
+        row["requested_at"] = turn
+    if passed is not request:
+        row["asked_nano_usd"] = request.estimate_nano_usd
+        row["asked_tokens"] = request.estimate_tokens
+    if request.output_tokens is not None:
+        row["asked_input_nano_usd"] = request.input_nano_usd
+        row["asked_output_rate"] = request.output_rate
+        row["asked_output_tokens"] = request.output_tokens
+    if request.rungs != ALL_RUNGS:
+        row["asked_rungs"] = ",".join(request.rungs)
     return row
 
 
