@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from corvus.config.check.cases.case_codes import OF_TESTS
 from corvus.config.check.json_codes import OF_DOCUMENTS
 from corvus.config.check.rules import ON_ONE_LAYER, RULES, load
 from corvus.config.toml import codes as document_codes
@@ -257,6 +258,7 @@ CODES: Final[Mapping[str, CodeInfo]] = MappingProxyType(
             *(load(name).INFO for name in (*ON_ONE_LAYER, *RULES)),
             *ABOVE_FILES,
             *OF_DOCUMENTS,
+            *OF_TESTS,
             *_COMMENTS,
         )
     }
@@ -265,7 +267,7 @@ CODES: Final[Mapping[str, CodeInfo]] = MappingProxyType(
 
 NOT_ABOUT_SETTINGS: Final = frozenset(
     (
-        *(info.code for info in (*document_codes.CODES, *OF_DOCUMENTS, *_COMMENTS)),
+        *(info.code for info in (*document_codes.CODES, *OF_DOCUMENTS, *OF_TESTS, *_COMMENTS)),
         "unused-baseline",
     )
 )

@@ -15,7 +15,8 @@ from corvus.config.check.reporter import Reporter
 from corvus.config.check.suggest import closest
 from corvus.config.check.unknown import report_missing
 from corvus.config.check.wrong_value import ModelError, report_value
-from corvus.config.model.case_tables import CasesTable, sum_fault
+from corvus.config.model.case_tables import CasesTable
+from corvus.config.model.case_values import sum_fault
 from corvus.config.model.dialects import Dialect
 from corvus.config.model.keys import Keys
 from corvus.config.toml.bounds import MAX_FINDINGS
