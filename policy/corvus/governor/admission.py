@@ -23,7 +23,7 @@ from corvus.governor.ladder.rungs import Attempt, Ladder, Passage, Stop
 from corvus.governor.ladder.waiting import stand
 from corvus.governor.leases.desk import require_no_home
 from corvus.governor.overrides import consume
-from corvus.governor.records import append_refusal, asked_row, event_row
+from corvus.governor.records import append_refusal, asked_row, decided_row, event_row
 from corvus.governor.replay import answer_of, answer_text, is_same
 from corvus.governor.rules import MISSION, InForce, Register, Rules, Standing, call_of
 from corvus.governor.scopes import (
@@ -38,7 +38,7 @@ from corvus.governor.shares import with_shares
 from corvus.governor.thresholds import is_open, note_admitted, note_refused, note_settled
 from corvus.governor.weighing import Case, exceeded, weigh
 from corvus.model.approval import ApprovalState
-from corvus.model.budget import Measure, Rung
+from corvus.model.budget import Rung
 from corvus.model.decision import BudgetState, Decision, Denial
 from corvus.model.outbox import LedgerTable, Row
 from corvus.model.request import Request
@@ -341,7 +341,7 @@ def _hold(
         admit_to_mission(unit, case.mission, reservation.request.surface)
     row = event_row(unit, "reserved", reservation.request, reservation)
     row |= asked_row(attempt.request, case.request, attempt.turn)
-    unit.append(LedgerTable.RESERVATION_EVENT, row | _decided(decision))
+    unit.append(LedgerTable.RESERVATION_EVENT, row | decided_row(decision))
 
 
 def _open_windows(unit: Unit, register: Register, case: Case) -> None:
@@ -370,7 +370,7 @@ def _refuse(unit: Unit, rules: Rules, attempt: Attempt, case: Case) -> list[Even
     meet(unit, request, BudgetState.EXCEEDED, decision.policy_hash)
     row = event_row(unit, "denied", request, None) | {"policy_hash": decision.policy_hash}
     row |= asked_row(attempt.request, request, attempt.turn)
-    append_refusal(unit, row | _decided(decision))
+    append_refusal(unit, row | decided_row(decision))
     assert decision.denial is not None, "only a denied call is refused"
     events: list[Event] = [CallDenied(decision.denial.value, request.surface)]
     if decision.denial is not Denial.BUDGET_EXCEEDED:
@@ -382,34 +382,3 @@ def _refuse(unit: Unit, rules: Rules, attempt: Attempt, case: Case) -> list[Even
     if case.mission is not None and any(status.budget.name == MISSION for status in in_the_way):
         stop_mission(unit, case.mission, MissionOutcome.BUDGET_EXHAUSTED)
     return events
-
-
-def _decided(decision: Decision) -> Row:
-    governing = decision.governing
-    row: Row = {"state": decision.state.word, "denial": decision.denial}
-    if decision.rungs or decision.waited_seconds or decision.approval_id:
-        row |= {
-            "rungs": ",".join(decision.rungs) or None,
-            "output_cap_tokens": decision.output_cap_tokens,
-            "downgraded_from": decision.downgraded_from,
-            "waited_us": round(decision.waited_seconds * 1_000_000) or None,
-            "approval_id": decision.approval_id,
-        }
-        in_the_way = (each for each in decision.statuses if each.budget.enforce == "block")
-        governing = next(in_the_way, governing)  # one that only warns brings nobody on the ladder
-    if governing is None:
-        return row
-    budget = governing.budget
-    row |= {
-        "governing_budget": budget.name,
-        "governing_part": governing.part or None,
-        "governing_measure": budget.measure.value,
-        "governing_limit": budget.limit,
-        "governing_projected": governing.projected,
-    }
-    if budget.measure is Measure.USD:
-        row |= {
-            "governing_limit_nano_usd": budget.limit,
-            "projected_nano_usd": governing.projected,
-        }
-    return row

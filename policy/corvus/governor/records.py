@@ -13,7 +13,9 @@ from typing import Any
 
 from corvus.base.ids import new_id
 from corvus.base.time import microseconds
+from corvus.model.budget import Measure
 from corvus.model.columns import SettledCall, request_row, usage_row
+from corvus.model.decision import Decision
 from corvus.model.outbox import LedgerTable, Row
 from corvus.model.price import Price
 from corvus.model.request import ALL_RUNGS, Request
@@ -119,6 +121,38 @@ def asked_row(request: Request, passed: Request, turn: int | None) -> Row:
         row["asked_output_tokens"] = request.output_tokens
     if request.rungs != ALL_RUNGS:
         row["asked_rungs"] = ",".join(request.rungs)
+    return row
+
+
+def decided_row(decision: Decision) -> Row:
+    """Return what the event of a call says of its decision."""
+    governing = decision.governing
+    row: Row = {"state": decision.state.word, "denial": decision.denial}
+    if decision.rungs or decision.waited_seconds or decision.approval_id:
+        row |= {
+            "rungs": ",".join(decision.rungs) or None,
+            "output_cap_tokens": decision.output_cap_tokens,
+            "downgraded_from": decision.downgraded_from,
+            "waited_us": round(decision.waited_seconds * 1_000_000) or None,
+            "approval_id": decision.approval_id,
+        }
+        in_the_way = (each for each in decision.statuses if each.budget.enforce == "block")
+        governing = next(in_the_way, governing)  # one that only warns brings nobody on the ladder
+    if governing is None:
+        return row
+    budget = governing.budget
+    row |= {
+        "governing_budget": budget.name,
+        "governing_part": governing.part or None,
+        "governing_measure": budget.measure.value,
+        "governing_limit": budget.limit,
+        "governing_projected": governing.projected,
+    }
+    if budget.measure is Measure.USD:
+        row |= {
+            "governing_limit_nano_usd": budget.limit,
+            "projected_nano_usd": governing.projected,
+        }
     return row
 
 
