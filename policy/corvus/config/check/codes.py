@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from corvus.config.check.cases.case_codes import OF_TESTS
-from corvus.config.check.json_codes import OF_DOCUMENTS
+from corvus.config.check.codes_elsewhere import OF_DOCUMENTS, OF_TESTS
 from corvus.config.check.rules import ON_ONE_LAYER, RULES, load
 from corvus.config.toml import codes as document_codes
 from corvus.diagnostics.codes import CodeInfo, Severity
