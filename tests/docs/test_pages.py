@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from corvus.config.check.cases.names import is_test_file
+from corvus.config.check.cases.file_names import is_test_file
 from corvus.config.check.check import check_text
 from tests.clients.upstream import Upstream
 from tests.docs.forms import mistake_in

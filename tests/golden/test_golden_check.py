@@ -15,10 +15,9 @@ import pytest
 
 from corvus.cli.check import main, price_clashes
 from corvus.cli.exits import Exit
-from corvus.config.check.cases.case_codes import OF_TESTS
 from corvus.config.check.check import Options, check_paths
 from corvus.config.check.codes import ABOVE_FILES, CODES
-from corvus.config.check.json_codes import OF_DOCUMENTS
+from corvus.config.check.codes_elsewhere import OF_DOCUMENTS, OF_TESTS
 from corvus.config.check.subject import PriceFacts
 from corvus.config.toml.bounds import MAX_BYTES
 from corvus.diagnostics.codes import CodeInfo

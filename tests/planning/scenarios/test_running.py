@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from corvus.config.check.cases.reading import read_cases
+from corvus.config.check.cases.case_reading import read_cases
 from corvus.config.toml.document import read_document
 from corvus.planning.scenarios.running import CaseResult, run_cases
 from corvus.planning.scenarios.touched import Item, Touched

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from corvus.config.check.cases.names import is_test_file
-from corvus.config.check.cases.reading import case_reporter, read_cases
+from corvus.config.check.cases.case_reading import case_reporter, read_cases
+from corvus.config.check.cases.file_names import is_test_file
 from corvus.config.check.discover import find
 from corvus.config.layers.locate import NAME, locate
 from corvus.config.toml.document import Document, read_bytes, read_document, source_text

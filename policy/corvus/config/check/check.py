@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
 from corvus.base.record import Record
-from corvus.config.check.cases.names import is_test_file
+from corvus.config.check.cases.file_names import is_test_file
 from corvus.config.check.discover import (
     STDIN,
     find,
@@ -250,7 +250,7 @@ def _checked_cases(
         return CheckedFile(
             shown, text=source_text(raw), diagnostics=tuple(diagnostics), is_test=True
         )
-    from corvus.config.check.cases.reading import read_cases
+    from corvus.config.check.cases.case_reading import read_cases
 
     read = read_cases(document)
     found = (*diagnostics, *read.diagnostics)

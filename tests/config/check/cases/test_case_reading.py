@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corvus.cli.check import main
-from corvus.config.check.cases.names import is_test_file
-from corvus.config.check.cases.reading import read_cases
+from corvus.config.check.cases.case_reading import read_cases
+from corvus.config.check.cases.file_names import is_test_file
 from corvus.config.check.check import check_text
 from corvus.config.toml.document import read_document
 from corvus.config.toml.values import written
