@@ -5,6 +5,7 @@ Each is described here once, for whoever runs it: a governor, or a call as a con
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
@@ -25,7 +26,7 @@ from corvus.governor.engine import (
 )
 from corvus.governor.ladder.offers import DescribedOffers
 from corvus.governor.ladder.rungs import Attempt
-from corvus.governor.ladder.tries import Tries
+from corvus.governor.ladder.tries import Stopwatch, Tries
 from corvus.governor.leases.slices import QuestionedSlices, SliceNeeded
 from corvus.governor.options import CallOptions, CallReport, refuse_unknown
 from corvus.governor.pricing import (
@@ -42,12 +43,10 @@ from corvus.model.decision import BudgetState, Decision, Denial
 from corvus.model.ladder import Offers
 from corvus.model.pending import PendingKind, PendingSettlement
 from corvus.model.price import Price
-from corvus.model.request import LOCAL, LONGEST_LIFE_SECONDS, Request, Surface
+from corvus.model.request import ALL_RUNGS, LOCAL, LONGEST_LIFE_SECONDS, Request, Surface
 from corvus.model.reservation import Reservation, Settled
 from corvus.model.usage import Usage
 from corvus.store.unit import Unit
-
-_ALL_RUNGS = tuple(Rung)
 
 
 def describe(engine: Engine, model: str, options: CallOptions) -> Request:
@@ -125,7 +124,7 @@ def _estimate(engine: Engine, prices: Sequence[Price | None], options: CallOptio
 def _rungs(options: CallOptions) -> tuple[Rung, ...]:
     """Return what the caller can follow in place of a refusal; by default all."""
     rungs = options.get("rungs")
-    return _ALL_RUNGS if rungs is None else tuple(Rung(rung) for rung in rungs)
+    return ALL_RUNGS if rungs is None else tuple(Rung(rung) for rung in rungs)
 
 
 def _stated(engine: Engine, options: CallOptions) -> Usage:
@@ -153,7 +152,8 @@ def _expected(
 
 def _lowerable(options: CallOptions) -> int | None:
     """Return the output that a caller has stated and can lower (EVA-14)."""
-    if options.get("estimate_usd") is not None or options.get("expected") is not None:
+    expected = options.get("expected")
+    if options.get("estimate_usd") is not None or (expected and not callable(expected)):
         return None
     return options.get("max_output_tokens")
 
@@ -211,10 +211,12 @@ def reserve(
     reservation_id: str | None = None,
     *,
     offers: Offers | None = None,
+    stopwatch: Stopwatch = time.monotonic,
 ) -> Operation[Decision]:
     """Admit a call and hold its estimate in every matching budget, or refuse it.
 
     Which form of it is admitted is decided in the transaction that admits it (RES-1, EVA-14).
+    Whoever gives another stopwatch makes the tries himself, for the call would wait in real time.
     """
     if not engine.policy.enabled:
         return Constant(_ungoverned(engine, request))
@@ -224,7 +226,14 @@ def reserve(
 
     def begin() -> Tries:
         now = lambda: (engine.rules, engine.register)  # noqa: E731 - may be enrolled again
-        return Tries(engine.store, now, request, changes, reservation_id)
+        return Tries(
+            engine.store,
+            now,
+            request,
+            changes,
+            reservation_id=reservation_id,
+            stopwatch=stopwatch,
+        )
 
     return Retry(begin, _give_back(engine), _explain(engine))
 
