@@ -25,14 +25,13 @@ from corvus.diagnostics.secrets import scrub
 from corvus.gateway.api import actions, admin, approvals, cost, ops, reports, reservations, scopes
 from corvus.gateway.asgi import ASGIApp, Receive, Scope, Send
 from corvus.gateway.auth import Tokens
-from corvus.gateway.exchange import Outlet
 from corvus.gateway.guards import Guards
-from corvus.gateway.paths import is_greeting, is_page, is_proxied, is_sign_in
+from corvus.gateway.paths import is_page, is_sign_in
 from corvus.gateway.problems import MEDIA_TYPE, Problem, problem_of
+from corvus.gateway.proxied_calls import ProxiedCalls
 from corvus.gateway.proxy.proxy import Proxy
 from corvus.gateway.service import ConfigFile, Service
 from corvus.gateway.signin import managed
-from corvus.gateway.signin.models import OfferedModels
 from corvus.gateway.signin.surface import SignInApp
 from corvus.gateway.telemetry.receiver import Receiver
 from corvus.gateway.telemetry.routes import is_telemetry
@@ -115,7 +114,7 @@ def make_app(
     surfaces = _Surfaces(app, _settings(service), _receiver(service), sign_in, shown)
     guards = Guards(_routed(surfaces), runtime.gateway, tokens, is_route=_is_route(proxy))
     guards.takes_form = proxy.takes_form
-    guards.calls = _Calls(service, proxy)
+    guards.calls = ProxiedCalls(proxy, lambda: service.runtime)
     if shown is not None:
         guards.stop = shown.close
     return guards
@@ -178,26 +177,6 @@ def _api(service: Service, proxy: Proxy | None = None, sign_in: SignInApp | None
     api.add_exception_handler(ValueError, _value_error)
     api.add_exception_handler(Exception, _bug)
     return api
-
-
-class _Calls:
-    """The requests for providers, which are served on their connections."""
-
-    def __init__(self, service: Service, proxy: Proxy) -> None:
-        self._proxy = proxy
-        self._models = OfferedModels(proxy, lambda: service.runtime)
-
-    def takes(self, scope: Scope) -> bool:
-        """Return whether a request is one: clients get settings, and bring telemetry, elsewhere."""
-        method, path = scope["method"], scope["path"]
-        if path == managed.PATH or is_telemetry(method, path):
-            return False
-        return is_proxied(path) or is_greeting(method, path)
-
-    async def serve(self, scope: Scope, body: bytes, outlet: Outlet) -> None:
-        """Serve one that has passed the guards."""
-        serving = self._models if self._models.serves(scope) else self._proxy
-        await serving.serve(scope, body, outlet)
 
 
 def _settings(service: Service) -> ASGIApp:

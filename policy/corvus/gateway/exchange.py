@@ -39,6 +39,18 @@ class Outlet(Protocol):
         ...
 
 
+class Calls(Protocol):
+    """What serves requests for providers."""
+
+    def takes(self, scope: Scope) -> bool:
+        """Return whether a request is one of those."""
+        ...
+
+    async def serve(self, scope: Scope, body: bytes, outlet: Outlet) -> None:
+        """Serve one, whose content has been read; its task is cancelled when its client goes."""
+        ...
+
+
 class CallServer:
     """An app of ASGI that serves some requests on their connections instead."""
 

@@ -15,7 +15,6 @@ import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from corvus.base.errors import PolicyError, StoreError
@@ -23,7 +22,7 @@ from corvus.base.hosts import is_loopback
 from corvus.gateway.asgi import ASGIApp, Message, Receive, Scope, Send, send_whole
 from corvus.gateway.auth import RunKey, Tokens
 from corvus.gateway.body import Bodies, Body, without_encoding
-from corvus.gateway.exchange import CallServer, Exchange, Outlet
+from corvus.gateway.exchange import Calls, CallServer, Exchange
 from corvus.gateway.origins import Origins
 from corvus.gateway.paths import inner, is_page, is_probe, is_proxied, is_sign_in
 from corvus.gateway.problems import Problem
@@ -63,18 +62,6 @@ class _Ends:
     def whole_body(self) -> bytes | None:
         """Return none: it must be waited for."""
         return None
-
-
-class Calls(Protocol):
-    """What serves requests for providers."""
-
-    def takes(self, scope: Scope) -> bool:
-        """Return whether a request is one of those."""
-        ...
-
-    async def serve(self, scope: Scope, body: bytes, outlet: Outlet) -> None:
-        """Serve one, whose content has been read; its task is cancelled when its client goes."""
-        ...
 
 
 class Guards(CallServer):

@@ -164,7 +164,7 @@ class Store:
         ended: asyncio.Future[bool] = loop.create_future()
 
         def outlast() -> None:
-            """Stop waiting, unless the step is being written: then its end must be known."""
+            # one that is being written has its end near, which must be known
             nonlocal has_given_up
             if not ended.done() and job.give_up():
                 has_given_up = True

@@ -16,7 +16,8 @@ from corvus.gateway.proxy.answer import Answer
 from corvus.gateway.proxy.client import DirectClient
 from corvus.gateway.proxy.failures import UpstreamFailed
 from corvus.gateway.proxy.pool import Origin, Pool
-from corvus.gateway.proxy.wire import AHEAD_BYTES_MAX, HEAD_BYTES_MAX
+from corvus.gateway.proxy.wire import HEAD_BYTES_MAX
+from corvus.gateway.proxy.wire_answer import AHEAD_BYTES_MAX
 
 WHOLE = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
