@@ -50,10 +50,11 @@ WITH used AS (
     WHERE calls > 0 AND reservation_id IS NOT NULL
         AND admitted_at >= $since AND admitted_at < $until
 ), asked AS (
-    SELECT 'call' AS what, event.recorded_at AS instant, event.store_id, event.seq, 1 AS place,
+    SELECT 'call' AS what, coalesce(event.requested_at, event.recorded_at) AS instant,
+        event.store_id, event.seq, 1 AS place,
         coalesce(event.reservation_id::VARCHAR, event.store_id::VARCHAR || '/' || event.seq) AS id,
         event.kind, {", ".join(f"event.{name}" for name in _STATED)},
-        epoch_us(coalesce(event.requested_at, event.recorded_at)) AS requested_us,
+        epoch_us(event.recorded_at) AS decided_us, event.state IS NULL AS is_added,
         coalesce(event.times, 1) AS times, event.estimate_nano_usd, event.estimate_tokens,
         event.most_nano_usd, event.asked_nano_usd, event.asked_tokens, event.asked_input_nano_usd,
         event.asked_output_rate, event.asked_output_tokens, event.asked_rungs, event.denial,
@@ -64,6 +65,13 @@ WITH used AS (
     FROM reservation_event AS event
     LEFT JOIN used ON used.reservation_id = event.reservation_id AND used.stands
     WHERE event.kind IN ('reserved', 'denied')
+        AND event.recorded_at >= $since AND event.recorded_at < $until
+), decided AS (
+    SELECT 'turn' AS what, event.recorded_at AS instant, event.store_id, event.seq, 2 AS place,
+        coalesce(event.reservation_id::VARCHAR, event.store_id::VARCHAR || '/' || event.seq) AS id,
+        'decided' AS kind
+    FROM reservation_event AS event
+    WHERE event.requested_at IS NOT NULL
         AND event.recorded_at >= $since AND event.recorded_at < $until
 ), turned AS (
     SELECT 'turn' AS what, event.recorded_at AS instant, event.store_id, event.seq, 1 AS place,
@@ -87,7 +95,7 @@ WITH used AS (
 ), recorded AS (
     SELECT 'call' AS what, admitted_at AS instant, id AS store_id, 0 AS seq, 1 AS place,
         id::VARCHAR AS id, 'recorded' AS kind, {", ".join(_STATED)},
-        epoch_us(requested_at) AS requested_us, calls AS times,
+        epoch_us(admitted_at) AS decided_us, calls AS times,
         coalesce(cost_nano_usd, computed_cost_nano_usd) AS estimate_nano_usd,
         tokens AS estimate_tokens, cost_nano_usd AS cost, tokens, policy_hash
     FROM unheld
@@ -114,15 +122,17 @@ WITH used AS (
         coalesce(is_share, false) AS is_share, parent_mission_id
     FROM mission WHERE event IN ('started', 'resumed', 'ended')
 )
-SELECT epoch_us(instant) AS at_us, * EXCLUDE (instant, store_id, seq, place)
+SELECT epoch_us(instant) AS at_us, * EXCLUDE (instant, store_id, seq, place),
+    row_number() OVER (ORDER BY instant, store_id, seq, place) AS number
 FROM (
     FROM asked
+    UNION ALL BY NAME FROM decided
     UNION ALL BY NAME FROM turned
     UNION ALL BY NAME FROM recorded
     UNION ALL BY NAME FROM settled
     UNION ALL BY NAME (FROM steered WHERE instant >= $since AND instant < $until)
 )
-ORDER BY instant, store_id, seq, place
+ORDER BY number
 """  # noqa: S608 - made of constants of this package
 
 
@@ -204,10 +214,11 @@ def _call(row: Mapping[str, Any]) -> RecordedCall:
     request = _request(row)
     return RecordedCall(
         row["id"],
-        row["requested_us"],
         row["at_us"],
+        row["decided_us"],
         request,
-        _decision(row) if row["kind"] != "recorded" else None,
+        None if row["kind"] == "recorded" or row["is_added"] else _decision(row),
+        not row["is_added"],
         row["times"],
         row["cost"],
         row["tokens"] or 0,
