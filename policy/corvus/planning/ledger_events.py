@@ -132,7 +132,6 @@ FROM (
     UNION ALL BY NAME FROM settled
     UNION ALL BY NAME (FROM steered WHERE instant >= $since AND instant < $until)
 )
-ORDER BY number
 """  # noqa: S608 - made of constants of this package
 
 
@@ -155,8 +154,36 @@ def recorded_events(ledger: Ledger, span: Span) -> Iterator[RecordedEvent]:
     Raises:
         LedgerError: It cannot be read.
     """
+    yield from read_events(ledger, f"{_EVENTS} ORDER BY number", _bounds(span))
+
+
+def stage_events(ledger: Ledger, span: Span) -> None:
+    """Keep what became true in a span in the temporary table ``planned_event``.
+
+    Raises:
+        LedgerError: It cannot be read.
+    """
     with ledger.explaining():
-        found = ledger.connection.execute(_EVENTS, _bounds(span))
+        ledger.connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE planned_event AS {_EVENTS}", _bounds(span)
+        )
+
+
+def read_events(
+    ledger: Ledger, statement: str, values: Mapping[str, object] | None = None
+) -> Iterator[RecordedEvent]:
+    """Yield the events that a statement selects.
+
+    Args:
+        ledger: Where.
+        statement: Its rows are those of ``planned_event``, in order.
+        values: Its parameters.
+
+    Raises:
+        LedgerError: It cannot be read.
+    """
+    with ledger.explaining():
+        found = ledger.connection.execute(statement, values or {})
         names = [column[0] for column in found.description]
         while rows := found.fetchmany(ROWS_AT_ONCE):
             for row in rows:
