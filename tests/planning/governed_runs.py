@@ -70,6 +70,7 @@ max_steps = 40
 [cost.prices."openai/big"]
 input = 3
 output = 15
+cache_read = 0.3
 
 [cost.prices."openai/small"]
 input = 0.3

@@ -29,6 +29,7 @@ NAMES = (
     "budget-exceeded",
     "diagnostics",
     "ledger-reclaim",
+    "plan",
     "price",
     "store-move",
     "store-status",

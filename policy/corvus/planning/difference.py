@@ -205,8 +205,8 @@ def _of_budget(old: Mapping[str, Budget], new: Mapping[str, Budget], name: str) 
         return
     for key, judge in _BUDGET.items():
         was, is_ = getattr(before, key), getattr(after, key)
-        if was == is_:
-            continue
+        if was == is_ or (key == "on_exceeded" and "warn" in (before.enforce, after.enforce)):
+            continue  # what only warns has no ladder
         is_comparable = before.measure is after.measure or key not in ("limit", "limits")
         yield Change(key, was, is_, judge(was, is_) if is_comparable else Effect.DEPENDS)
 

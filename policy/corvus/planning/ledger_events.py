@@ -49,6 +49,9 @@ WITH used AS (
     FROM usage_record
     WHERE calls > 0 AND reservation_id IS NOT NULL
         AND admitted_at >= $since AND admitted_at < $until
+), free AS (
+    SELECT DISTINCT reservation_id FROM reservation_event
+    WHERE kind IN ('released', 'expired') AND recorded_at >= $since
 ), asked AS (
     SELECT 'call' AS what, coalesce(event.requested_at, event.recorded_at) AS instant,
         event.store_id, event.seq, 1 AS place,
@@ -61,9 +64,11 @@ WITH used AS (
         event.governing_budget, event.governing_part, event.rungs, event.output_cap_tokens,
         event.downgraded_from, event.override_id::VARCHAR AS override_id,
         event.approval_id::VARCHAR AS approval_id, event.policy_hash,
-        used.cost, used.tokens
+        CASE WHEN used.reservation_id IS NULL AND free.reservation_id IS NOT NULL THEN 0
+            ELSE used.cost END AS cost, used.tokens
     FROM reservation_event AS event
     LEFT JOIN used ON used.reservation_id = event.reservation_id AND used.stands
+    LEFT JOIN free ON free.reservation_id = event.reservation_id
     WHERE event.kind IN ('reserved', 'denied')
         AND event.recorded_at >= $since AND event.recorded_at < $until
 ), decided AS (
