@@ -11,10 +11,10 @@ import pytest
 
 from corvus.model.budget import Rung
 from corvus.model.policy import Policy
-from corvus.planning import plan as planning
+from corvus.planning import change as planning
 from corvus.planning.cells import Sums
+from corvus.planning.change import Plan, Side
 from corvus.planning.ledger_events import Span
-from corvus.planning.plan import Plan, Side
 from corvus.planning.tally import Effects, Tally
 from corvus.runtime import Runtime
 from tests.planning.governed_runs import CONFIG, START, run

@@ -98,7 +98,7 @@ def test_a_lower_limit_says_what_it_would_have_refused(month: Month, capsys: Cap
     out = capsys.readouterr().out
     # Of the first day five calls pass: 5 + 1.50 is more than 6, and so is each one after it.
     # Of the second day the sixth asks for 1.50 on top of 5.
-    assert "~ cost.daily_limit_usd  limit $10.00 -> $6.00  (tightens)" in out
+    assert "~ day (cost.daily_limit_usd)  limit $10.00 -> $6.00  (tightens)" in out
     assert "binds in 2 of 3 days (before: 0); refuses 5 calls that cost $5.00 (before: 0)" in out
     assert "first: 2026-11-18 12:11 UTC, session s5, user ana, agent code, m" in out
     assert "least limit that refuses nothing: $9.50" in out

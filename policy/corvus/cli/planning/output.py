@@ -23,8 +23,8 @@ from corvus.cli.planning.wording import (
 )
 from corvus.diagnostics.plain import escape
 from corvus.model.budget import Rung
+from corvus.planning.change import BudgetPlan, Plan, Side
 from corvus.planning.difference import BudgetChange, Change, Fate
-from corvus.planning.plan import BudgetPlan, Plan, Side
 from corvus.planning.replay import Outcome
 from corvus.planning.tally import Count, Effects
 
@@ -95,7 +95,7 @@ def _is_worth_it(one: BudgetPlan) -> bool:
 
 def _budget_lines(one: BudgetPlan) -> Iterator[str]:
     sign, changes = SIGNS[one.change.fate], one.change.changes
-    yield f"{sign} {one.budget.config_key}  {_title(one, changes)}"
+    yield f"{sign} {one.change.name} ({one.budget.config_key})  {_title(one, changes)}"
     for change in changes[1:]:
         yield f"    {change_words(change, one.change)}"
     for line in effect_lines(one):

@@ -15,8 +15,8 @@ from corvus.cli.options import AsOf, Config, LedgerPath, Sets, Since, Until, ope
 from corvus.cli.output import OutputFile, counting
 
 if TYPE_CHECKING:
+    from corvus.planning.change import Plan, Side
     from corvus.planning.ledger_events import Span
-    from corvus.planning.plan import Plan, Side
     from corvus.runtime import Runtime
 
 _SINCE = "30d"
@@ -66,7 +66,7 @@ def plan(  # noqa: PLR0917 - options of a command
     Example: corvus plan --base origin/main --since last-month
     """
     from corvus.cli.planning import output as writer
-    from corvus.planning.plan import Side
+    from corvus.planning.change import Side
 
     named = [*(config or ()), *(files or ())]
     runtime = opened(named, ledger, sets, as_of=as_of)
@@ -96,7 +96,7 @@ def _span(runtime: Runtime, since: str | None, until: str | None) -> Span:
 
 
 def _planned(runtime: Runtime, before: Side | None, after: Side, span: Span) -> Plan:
-    from corvus.planning.plan import plan as planned
+    from corvus.planning.change import plan as planned
 
     with runtime.bookkeeping.ledger() as opened_ledger, counting("events") as bar:
 
@@ -171,7 +171,7 @@ def _side(
     shown: str,
 ) -> Side:
     from corvus.diagnostics.model import ConfigError
-    from corvus.planning.plan import Side
+    from corvus.planning.change import Side
     from corvus.runtime import open_runtime
 
     try:

@@ -12,8 +12,8 @@ from corvus.base.period import Period
 from corvus.base.time import instant_at
 from corvus.model.budget import Budget, Measure, Rung
 from corvus.model.price import Price
+from corvus.planning.change import BudgetPlan, Plan
 from corvus.planning.difference import BudgetChange, Change, Effect, Fate
-from corvus.planning.plan import BudgetPlan, Plan
 from corvus.planning.replay import Outcome
 from corvus.planning.tally import Count, Effects
 
