@@ -40,6 +40,7 @@ def told(tally: Tally) -> tuple[object, ...]:
         seen(tally.all),
         {name: seen(effects) for name, effects in tally.budgets.items()},
         sorted(tally.refused),
+        tally.refused_then,
     )
 
 
@@ -66,6 +67,11 @@ def varied(policy: Policy, random: Random) -> Policy:
     return replace(policy, budgets=budgets, wait_seconds=wait_seconds)
 
 
+def choose_all(sums: Sums, *_: object) -> int:
+    sums.choose_all()
+    return sums.chosen()
+
+
 def refute(folder: Path, seed: int, steps: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Compare plans with and without screening; return how many calls each evaluated."""
     runtime = run(folder, seed, steps, LOOSE)
@@ -75,7 +81,7 @@ def refute(folder: Path, seed: int, steps: int, monkeypatch: pytest.MonkeyPatch)
         since = timedelta(hours=random.choice([0, 5, 20]))
         screened = planned(runtime, after, since)
         with monkeypatch.context() as patch:
-            patch.setattr(planning, "_choose", lambda sums, *_: sums.choose_all())
+            patch.setattr(planning, "_choose", choose_all)
             whole = planned(runtime, after, since)
         assert screened.totals == whole.totals
         assert told(screened.tally_after) == told(whole.tally_after), seed

@@ -30,6 +30,7 @@ NAMES = (
     "diagnostics",
     "ledger-reclaim",
     "plan",
+    "policy-test",
     "price",
     "store-move",
     "store-status",

@@ -323,6 +323,11 @@ class Sums:
         )
         return number
 
+    def marked(self) -> int:
+        """Return how often a call was chosen; one may be several times."""
+        ((number,),) = self._rows("SELECT count(*) FROM planned_chosen")
+        return number
+
     def chosen(self) -> int:
         """Return how many calls are chosen."""
         ((number,),) = self._rows("SELECT count(DISTINCT call) FROM planned_chosen")

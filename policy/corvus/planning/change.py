@@ -135,12 +135,22 @@ def plan(
     totals = sums.totals()
     on_progress("read", 1, 1)
     cells = _all_cells(sums, sides, on_progress)
-    for side in sides:
-        _choose(sums, side.policy, cells)
+    chosen = [_choose(sums, side.policy, cells) for side in sides]
     evaluated = sums.chosen()
     tallies = [Tally() for _ in sides]
-    if evaluated:
-        _replay(sums, sides, tallies, judged_us, on_progress)
+    replays = [
+        Replay(
+            side.policy,
+            side.books,
+            tally.note,
+            recorded=sides[0].policy,
+            judges_from_us=judged_us,
+        )
+        for side, tally, calls in zip(sides, tallies, chosen, strict=True)
+        if calls  # without any, it lets all of them pass
+    ]
+    if replays:
+        _replay(sums, replays, on_progress)
     tally_after = tallies[-1]
     tally_before = tallies[0] if before is not None else None
     budgets = tuple(
@@ -180,39 +190,28 @@ def _all_cells(sums: Sums, sides: Sequence[Side], on_progress: Progress) -> _Cel
     return found
 
 
-def _choose(sums: Sums, policy: Policy, cells: _Cells) -> None:
-    """Choose the calls of which it takes the rules to decide."""
+def _choose(sums: Sums, policy: Policy, cells: _Cells) -> int:
+    """Choose the calls of which it takes the rules to decide, and return how many these are."""
+    before = sums.marked()
     if not policy.enabled:
-        return
+        return 0
     if policy.unpriced_models == "deny":
         sums.choose_where("usd IS NULL")
     sums.choose_where("mission_id IS NOT NULL")
     blocking = [each for each in policy.budgets if each.enforce == "block"]
     bound = [each for each in blocking if binding(each, cells[_key(each)].cells)]
-    if not bound:
-        return
     rungs = {rung for budget in bound for rung in budget.on_exceeded}
     if Rung.DOWNGRADE in rungs and policy.downgrade:
         sums.choose_all()  # a call may come into budgets of another model
-        return
-    wait_seconds = policy.wait_seconds if Rung.WAIT in rungs else 0
-    for budget in blocking:
-        if budget.limit or budget.limits:
-            sums.choose(budget, wait_seconds)
+    elif bound:
+        wait_seconds = policy.wait_seconds if Rung.WAIT in rungs else 0
+        for budget in blocking:
+            if budget.limit or budget.limits:
+                sums.choose(budget, wait_seconds)
+    return sums.marked() - before
 
 
-def _replay(
-    sums: Sums,
-    sides: Sequence[Side],
-    tallies: Sequence[Tally],
-    judged_us: int,
-    on_progress: Progress,
-) -> None:
-    recorded = sides[0].policy
-    replays = [
-        Replay(side.policy, side.books, tally.note, recorded=recorded, judges_from_us=judged_us)
-        for side, tally in zip(sides, tallies, strict=True)
-    ]
+def _replay(sums: Sums, replays: Sequence[Replay], on_progress: Progress) -> None:
     of = sums.chosen_events()
     for done, event in enumerate(sums.events()):
         if done % _EVENTS_AT_ONCE == 0:
