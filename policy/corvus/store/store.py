@@ -22,10 +22,9 @@ from corvus.base.errors import StoreUnavailable
 from corvus.base.time import Clock, SystemClock
 from corvus.model.pending import PendingSettlement
 from corvus.store.api import Backend, Rows
-from corvus.store.line import Line
+from corvus.store.line import Line, Waker
 from corvus.store.tally import StoreTally
 from corvus.store.unit import Unit
-from corvus.store.waking import Waker
 from corvus.store.writer import Job as _Job
 from corvus.store.writer import WhenLate, Writer
 
