@@ -110,6 +110,7 @@ def corvus(
     config.write_text(CORVUS.format(upstream=upstream, governs=enabled, **limits))
     where = ["--config", str(config), "--ledger", str(ledger)]
     base = [sys.executable, "-m", "corvus"]
+    subprocess.run([*base, "store", "init", *where], capture_output=True, check=True)
     made = [*base, "token", "create", "load", "--scope", "proxy", "--format", "json", *where]
     secret = json.loads(subprocess.run(made, capture_output=True, text=True, check=True).stdout)
     words = [*base, "gateway", "--port", "0", *where]
