@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable
+import ssl
+import subprocess
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import NamedTuple, TypeAlias
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
 
 import pytest
 from yarl import URL
@@ -23,6 +27,18 @@ WHOLE = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
 Script: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True, params=["asyncio", "uvloop"])
+def loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both event loops: connections differ in what they say when, and both are in use."""
+    module = asyncio if request.param == "asyncio" else pytest.importorskip("uvloop")
+
+    def run(scene: Coroutine[Any, Any, None]) -> None:
+        with asyncio.Runner(loop_factory=module.new_event_loop) as runner:
+            runner.run(scene)
+
+    monkeypatch.setattr(asyncio, "run", run)
 
 
 class Told(NamedTuple):
@@ -53,6 +69,7 @@ class Place:
         self.connections = 0
         self.requests: list[bytes] = []
         self.sent = self.port = 0
+        self.scheme = "http"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -74,7 +91,7 @@ class Place:
         def note() -> None:
             self.sent += 1
 
-        url = URL(f"http://127.0.0.1:{self.port}/v1/x?a=b%20c", encoded=True)
+        url = URL(f"{self.scheme}://127.0.0.1:{self.port}/v1/x?a=b%20c", encoded=True)
         return await self.client.send(method, url, [("x-one", "1")], body, note)
 
     async def ask(self, method: str = "POST", body: bytes = b"{}") -> Told:
@@ -445,3 +462,48 @@ def test_a_header_that_would_be_two_is_not_sent(value: str) -> None:
         assert made.connections == 0
 
     run(None, test)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate for this machine that nobody vouches for, and its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    words += ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    words += ["-keyout", str(key), "-out", str(cert)]
+    subprocess.run(words, check=True, capture_output=True)
+    return cert, key
+
+
+@pytest.mark.parametrize("is_trusted", [False, True])
+def test_a_certificate_that_nobody_vouches_for_gets_no_request(
+    certificate: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    is_trusted: bool,
+) -> None:
+    if is_trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+
+    async def running() -> None:
+        made = Place(answering(WHOLE))
+        server = await asyncio.start_server(made.serve, "127.0.0.1", 0, ssl=context)
+        made.scheme, made.port = "https", server.sockets[0].getsockname()[1]
+        if is_trusted:
+            for _ in range(3):
+                assert await made.ask() == (200, b"hi")
+            assert made.connections == 1
+        else:
+            with pytest.raises(UpstreamFailed) as caught:
+                await made.ask()
+            assert caught.value.refusal.code == "upstream_unreachable"
+            assert "CERTIFICATE_VERIFY_FAILED" in caught.value.cause
+            assert made.sent == 0
+        await made.client.close()
+        server.close()
+        await asyncio.sleep(0.05)
+
+    asyncio.run(running())
