@@ -289,12 +289,15 @@ def _rank(remedy: Remedy) -> tuple[int, int, int]:
 
 
 def _passed(events: Sequence[RecordedEvent]) -> Iterator[RecordedEvent]:
-    """Yield what passed, each call in the form in which it did; overrides lift nothing."""
+    """Yield what passed, each call in the form in which it did; overrides lift nothing.
+
+    Also what no budget saw, such as imports.
+    """
     for event in events:
         if isinstance(event, RecordedCall):
             decision = event.decision
-            if decision is None:
-                yield event
+            if decision is None:  # its cost stands for what would have been held
+                yield replace(event, is_judged=event.is_judged or event.times == 1)
             elif decision.denial is None:
                 request = replace(
                     event.request,

@@ -58,6 +58,8 @@ def as_text(found: Bisected, runtime: Runtime) -> str:
     if patch := patch_of(first, runtime):
         lines += ["", patch.rstrip("\n")]
     lines += ["", *map(escape, _remarks(first))]
+    if found.call.decision is None:
+        lines.append("No budget saw this call: its cost stands for what would have been held.")
     return "\n".join(lines)
 
 

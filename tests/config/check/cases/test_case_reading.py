@@ -138,6 +138,7 @@ def test_tests_are_known_by_their_name(tmp_path: Path, monkeypatch: pytest.Monke
         "a/b/x.test.toml": True,
         "policy-tests/day.toml": True,
         "policy-tests/a/day.toml": False,
+        "policy-tests/corvus.toml": False,
         "corvus.toml": False,
         "test.toml": False,
         "policy-tests/README.md": False,
