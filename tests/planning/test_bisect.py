@@ -16,7 +16,8 @@ from corvus.model.budget import Amounts, Budget
 from corvus.model.decision import Denial
 from corvus.model.policy import Policy
 from corvus.model.request import Request
-from corvus.planning.bisect import Bisection, Kind, Remedy
+from corvus.planning.bisect import Bisection, Remedy
+from corvus.planning.candidates import Kind
 from corvus.planning.ledger_events import Span, recorded_events
 from corvus.planning.recorded import (
     CallTurn,

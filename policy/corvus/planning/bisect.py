@@ -11,17 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import NamedTuple
 
 from corvus.base.money import NanoUSD
 from corvus.base.period import Period, window_at
 from corvus.base.time import instant_at, microseconds
-from corvus.governor.rules import MISSION, matches, part_of_call
-from corvus.model.budget import NONE, Budget, Measure
+from corvus.governor.rules import part_of_call
+from corvus.model.budget import Budget, Measure
 from corvus.model.decision import BudgetState, BudgetStatus, Denial
 from corvus.model.policy import MissionLimits, Policy
 from corvus.model.request import MAX_ESTIMATE, Request
+from corvus.planning.candidates import Candidate, Kind, candidates, counts
 from corvus.planning.recorded import (
     CallTurn,
     RecordedCall,
@@ -35,18 +35,6 @@ from corvus.prices.lookup import PriceBooks
 STEPS_MAX = 500
 """How many limits are tried of one budget; below them nothing is found."""
 _CENT = 10_000_000
-_GLOB = frozenset("*?[]\\")
-
-
-class Kind(StrEnum):
-    """What is changed."""
-
-    LIMIT = "limit"
-    """The limit of a budget, or the exception that counts for the part of the call."""
-    PART = "part"
-    """The limit of one part of a budget: a new exception."""
-    NEW = "new"
-    """A budget that there was not."""
 
 
 class Effect(NamedTuple):
@@ -93,14 +81,6 @@ class Remedy:
     threshold: int | None
 
 
-class _Candidate(NamedTuple):
-    kind: Kind
-    before: Budget | None
-    make: Callable[[int], Budget]
-    part: str
-    present: int | None
-
-
 class Bisection:
     """What recorded calls say of changes of a policy.
 
@@ -143,14 +123,14 @@ class Bisection:
     def remedies(self, incident: RecordedCall) -> list[Remedy]:
         """Return changes that would have stopped a call: first what refuses the fewest others."""
         found: list[Remedy] = []
-        for candidate in self._candidates(incident.request):
+        for candidate in candidates(self._policy, incident.request):
             remedy = self._remedy(candidate, incident)
             if remedy is not None:
                 found.append(remedy)
         found.sort(key=_rank)
         return found
 
-    def least(self, candidate: _Candidate, incident: RecordedCall) -> int | None:
+    def least(self, candidate: Candidate, incident: RecordedCall) -> int | None:
         """Return the highest limit that stops a call; ``None`` where none does."""
         events = self._relevant(candidate.make(MAX_ESTIMATE), incident)
         limit = candidate.present - 1 if candidate.present else MAX_ESTIMATE
@@ -166,7 +146,7 @@ class Bisection:
             limit = peak - 1
         return None
 
-    def _remedy(self, candidate: _Candidate, incident: RecordedCall) -> Remedy | None:
+    def _remedy(self, candidate: Candidate, incident: RecordedCall) -> Remedy | None:
         least = self.least(candidate, incident)
         if least is None:
             return None
@@ -187,28 +167,19 @@ class Bisection:
             self._threshold(candidate, incident),
         )
 
-    def _in_cents(self, candidate: _Candidate, incident: RecordedCall, least: int) -> int:
+    def _in_cents(self, candidate: Candidate, incident: RecordedCall, least: int) -> int:
         cents = least - least % _CENT
         budget = candidate.make(cents)
         status, _ = self._stopped(self._relevant(budget, incident), budget, incident)
         return cents if status.state is BudgetState.EXCEEDED else least
 
-    def _threshold(self, candidate: _Candidate, incident: RecordedCall) -> int | None:
+    def _threshold(self, candidate: Candidate, incident: RecordedCall) -> int | None:
         """Return how many percent had been spent when the call came."""
         if candidate.kind is not Kind.LIMIT or not candidate.present:
             return None
         budget = candidate.make(MAX_ESTIMATE)
         status, _ = self._stopped(self._relevant(budget, incident), budget, incident)
         return min(100, status.spent * 100 // candidate.present)
-
-    def _candidates(self, request: Request) -> Iterator[_Candidate]:
-        for budget in self._policy.budgets:
-            if not _counts(budget, request):
-                continue
-            yield from _changes(budget, part_of_call(budget, request.attributes))
-        for budget in _new_budgets(self._policy, request):
-            part = part_of_call(budget, request.attributes)
-            yield _Candidate(Kind.NEW, None, _limited(budget), part, None)
 
     def _relevant(self, budget: Budget, incident: RecordedCall) -> list[RecordedEvent]:
         """Return the events up to a call that bear on its sum."""
@@ -316,73 +287,11 @@ def _status(replay: Replay, budget: Budget, call: RecordedCall) -> BudgetStatus:
     return next(status for status in statuses if status.budget.name == budget.name)
 
 
-def _counts(budget: Budget, request: Request) -> bool:
-    if budget.period is Period.MISSION and request.mission_id is None:
-        return False
-    return matches(budget, request.attributes)
-
-
 def _shares(budget: Budget, part: str, request: Request, of: Request) -> bool:
     """Return whether a call is counted in the sum of another one, or in an earlier one of it."""
-    if not _counts(budget, request) or part_of_call(budget, request.attributes) != part:
+    if not counts(budget, request) or part_of_call(budget, request.attributes) != part:
         return False
     if budget.period not in (Period.SESSION, Period.MISSION):
         return True
     is_same = request.session_id == of.session_id and request.project == of.project
     return is_same and (budget.period is Period.SESSION or request.mission_id == of.mission_id)
-
-
-def _changes(budget: Budget, part: str) -> Iterator[_Candidate]:
-    """Yield how the limit may be lowered that counts for a part of a budget."""
-    blocking = replace(budget, enforce="block", on_exceeded=())
-    present = budget.for_part(part).limit
-    own = budget.for_part(part)
-    if own is budget or own.config_key == budget.config_key:
-        yield _Candidate(Kind.LIMIT, budget, _limited(blocking), part, present)
-        if len(budget.per) == 1 and part != NONE and not _GLOB & {*part} and "%" not in part:
-            limits = budget.limits
-
-            def for_part(limit: int) -> Budget:
-                return replace(blocking, limits=((part, limit), *limits))
-
-            yield _Candidate(Kind.PART, budget, for_part, part, present)
-        return
-    index = next(
-        place
-        for place, (glob, _) in enumerate(budget.limits)
-        if own.config_key == replace(budget, limits=((glob, 1),)).for_part(part).config_key
-    )
-
-    def exception(limit: int) -> Budget:
-        limits = [*budget.limits]
-        limits[index] = (limits[index][0], limit)
-        return replace(blocking, limits=tuple(limits))
-
-    yield _Candidate(Kind.LIMIT, budget, exception, part, present)
-
-
-def _limited(budget: Budget) -> Callable[[int], Budget]:
-    return lambda limit: replace(budget, limit=limit)
-
-
-def _new_budgets(policy: Policy, request: Request) -> Iterator[Budget]:
-    """Yield budgets that there are not yet: by session and day, for whoever made the call."""
-    forms: list[tuple[str, Period, tuple[str, ...]]] = [
-        ("per-session", Period.SESSION, ()),
-        ("per-day", Period.DAY, ()),
-    ]
-    for attribute in ("user", "agent", "project"):
-        if request.attributes.value(attribute) is not None:
-            forms.append((f"per-day-and-{attribute}", Period.DAY, (attribute,)))
-    taken = {budget.name for budget in policy.budgets} | {MISSION}
-    have = {
-        (budget.period, budget.per)
-        for budget in policy.budgets
-        if not budget.match and budget.measure is Measure.USD
-    }
-    for name, period, per in forms:
-        if (period, per) in have:
-            continue
-        while name in taken:
-            name = f"{name}-2"
-        yield Budget(name, period, 0, (80,), f"cost.budgets.{name}", per=per)

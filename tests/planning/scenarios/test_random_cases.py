@@ -90,7 +90,7 @@ CASE = some(
 
 
 FIRST = st.fixed_dictionaries({"call": CALL, "name": st.just("a")})
-LAST = {"advance": "1s", "expect": {"alerts": {}}}
+LAST: dict[str, Any] = {"advance": "1s", "expect": {"alerts": {}}}
 
 
 def text_of(case: dict[str, Any], first: dict[str, Any]) -> str:

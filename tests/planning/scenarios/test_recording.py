@@ -11,7 +11,7 @@ from corvus.config.check.cases.case_reading import read_cases
 from corvus.config.toml.document import read_document
 from corvus.model.policy import Policy
 from corvus.planning.ledger_events import Span, recorded_events
-from corvus.planning.recorded import RecordedEvent
+from corvus.planning.recorded import RecordedCall, RecordedEvent
 from corvus.planning.scenarios.case_text import text_of
 from corvus.planning.scenarios.recording import Choice, RecordedCase, recorded_cases
 from corvus.planning.scenarios.running import run_cases
@@ -104,7 +104,7 @@ def test_secrets_are_not_written(tmp_path: Path) -> None:
     runtime = run(tmp_path, 5, 60)
     events: list[RecordedEvent] = []
     for event in events_of(runtime):
-        if hasattr(event, "request"):
+        if isinstance(event, RecordedCall):
             request = replace(event.request, user=secret, project=secret, tags=(("team", secret),))
             event = replace(event, request=request)
         events.append(event)

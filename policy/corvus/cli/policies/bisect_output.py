@@ -18,7 +18,8 @@ from corvus.diagnostics.model import ConfigError
 from corvus.diagnostics.plain import escape
 from corvus.diagnostics.unified import unified_diff
 from corvus.model.budget import Budget, Measure
-from corvus.planning.bisect import Effect, Kind, Remedy
+from corvus.planning.bisect import Effect, Remedy
+from corvus.planning.candidates import Kind
 from corvus.planning.recorded import RecordedCall
 from corvus.runtime import Runtime
 

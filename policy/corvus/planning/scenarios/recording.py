@@ -83,9 +83,9 @@ def recorded_cases(
         books: Its prices.
         choice: Which calls are written.
     """
-    names: set[str] = set()
+    names, writer = set[str](), _Writer(policy, books)
     for moment in [*_moments(events, policy, books, choice).values()][: choice.most]:
-        case = _Writer(policy, books).case(moment)
+        case = writer.case(moment)
         if case is None:
             continue
         name, number = case.body["name"], 2
@@ -97,12 +97,8 @@ def recorded_cases(
 
 
 def _moments(
-    events: Iterable[RecordedEvent],
-    policy: Policy,
-    books: PriceBooks,
-    choice: Choice,
+    events: Iterable[RecordedEvent], policy: Policy, books: PriceBooks, choice: Choice
 ) -> dict[Hashable, _Moment]:
-    """Return the calls to write: of a session all, else the latest of each kind."""
     replay = Replay(policy, books, lambda outcome: None, judges_from_us=_NEVER_US)
     found: dict[Hashable, _Moment] = {}
     for event in events:
@@ -172,7 +168,7 @@ class _Writer:
                 spent[name] = _number(status.spent, measure)
             if status.held:
                 held[name] = _number(status.held, measure)
-        given = {key: sums for key, sums in (("spent", spent), ("held", held)) if sums}
+        given: Body = {key: sums for key, sums in (("spent", spent), ("held", held)) if sums}
         decision = moment.call.decision
         if decision is not None and decision.override_id is not None:
             given["override"] = True
