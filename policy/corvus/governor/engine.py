@@ -40,6 +40,7 @@ from corvus.governor.rules import (
     budgets_to_register,
     registered,
 )
+from corvus.governor.shadow.enrolment import budgets_of_shadow, rules_of_shadow
 from corvus.governor.upkeep import Heartbeat, take_in
 from corvus.model.decision import Decision
 from corvus.model.expectation import Expectations
@@ -208,6 +209,8 @@ class Engine:
         history: Reads what the ledger has recorded, for budgets that were not counted so far.
         notify: Where notifications are sent; what these want is kept for them.
         shared: Of a store that has only slices of its budgets; ``None`` has the whole of each.
+        shadow: Another policy, by which calls are judged and never refused (PLN-2); a host with
+            slices has none.
 
     Raises:
         StoreUnavailable: The store cannot be read or written.
@@ -223,8 +226,10 @@ class Engine:
         history: History = no_history,
         notify: Sequence[NotifyTarget] = (),
         shared: SharedBudgets | None = None,
+        shadow: Policy | None = None,
     ) -> None:
         self.policy = policy
+        self.shadow = shadow if shared is None else None
         self._shared = shared
         self.store = store
         self.books = books or PriceBooks(policy.prices)
@@ -459,6 +464,10 @@ class Engine:
     def _enrol(self) -> Rules:
         """Have the policy's budgets counted; those that were not so far are counted in."""
         budgets = budgets_to_register(self.policy)
+        shadow = self.shadow
+        if shadow is not None:
+            both = [*budgets_of_shadow(shadow), *budgets]
+            budgets = [*{budget_key(budget): budget for budget in both}.values()]
 
         def read(unit: Unit) -> tuple[dict[str, int], bool, str]:
             return registered(unit, budgets), unit.state.recount_due, unit.state.store_id
@@ -470,8 +479,9 @@ class Engine:
         if is_due:
             self.recount(write=True)
         slices = self._shared.slices if self._shared is not None else None
-        by_id = {ids[budget_key(budget)]: budget for budget in budgets}
-        return Rules(self.policy, by_id, store_id, slices)
+        by_id = {ids[budget_key(budget)]: budget for budget in budgets_to_register(self.policy)}
+        shadowed = None if shadow is None else rules_of_shadow(shadow, ids, store_id)
+        return Rules(self.policy, by_id, store_id, slices, shadowed)
 
     def _mend(self, fault: _Replaced | Forgotten | SliceNeeded) -> None:
         """Do what a step lacked, so that it can be tried again."""

@@ -77,6 +77,7 @@ class Governor:
         history: Reads what the ledger has recorded, for budgets that were not counted so far.
         notify: Where notifications are sent; what these want is kept for them.
         shared: Of a store that has only slices of its budgets (``corvus.governor.leases``).
+        shadow: Another policy, by which calls are judged and never refused (PLN-2).
 
     Attributes:
         engine: Runs its operations.
@@ -95,6 +96,7 @@ class Governor:
         history: History = no_history,
         notify: Sequence[NotifyTarget] = (),
         shared: SharedBudgets | None = None,
+        shadow: Policy | None = None,
     ) -> None:
         self.engine = Engine(
             policy,
@@ -104,6 +106,7 @@ class Governor:
             history=history,
             notify=notify,
             shared=shared,
+            shadow=shadow,
         )
 
     @property
