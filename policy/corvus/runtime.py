@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from corvus.model.parts import PartsPage, PartsQuery
     from corvus.model.request import Request
     from corvus.model.steering import AuditEvent
+    from corvus.shadow import Shadow
     from corvus.store.place import StorePlace
     from corvus.store.standing import TargetStanding
     from corvus.store.store import Store
@@ -143,6 +144,20 @@ class Runtime:
         return self.loaded.documents if self.loaded is not None else ()
 
     @cached_property
+    def shadow(self) -> Shadow | None:
+        """The shadow policy that the config names; ``None`` when it names none (PLN-2)."""
+        from corvus.shadow import open_shadow
+
+        if self.loaded is None:
+            return None
+        return open_shadow(self.loaded, has_leases=self.has_leases)
+
+    @property
+    def shadow_policy(self) -> Policy | None:
+        """What calls are judged by and never refused."""
+        return self.shadow.policy if self.shadow is not None else None
+
+    @cached_property
     def bookkeeping(self) -> Bookkeeping:
         """What keeps the store and the ledger in agreement."""
         from corvus.bookkeeping import Bookkeeping
@@ -225,6 +240,7 @@ class Runtime:
                 listeners=listeners,
                 history=history,
                 notify=self.notify,
+                shadow=self.shadow_policy,
             )
             if self.policy.enabled:
                 governor.note_limits(self.governing, local_actor())
@@ -444,7 +460,12 @@ class Runtime:
         with self.bookkeeping.store() as store:
             history = self.bookkeeping.history(store)
             yield Governor(
-                self.policy, store, books=self.books, history=history, notify=self.notify
+                self.policy,
+                store,
+                books=self.books,
+                history=history,
+                notify=self.notify,
+                shadow=self.shadow_policy,
             )
 
     def decide(

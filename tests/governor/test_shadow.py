@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from corvus import Governor
+from corvus.base.money import NanoUSD
 from corvus.events import Event, ShadowOutcomeNoted
-from corvus.governor.shadow.marks import MARK, mark_of
+from corvus.governor.shadow.marks import MARK, Mark, ShadowOutcome, digits_of, mark_of
 from corvus.governor.shadow.standing import shadow_counts
 from corvus.model.steering import ResetRequest
 from corvus.store.store import Store
@@ -33,9 +35,7 @@ class Shadowed(Bench):
         """Return what the shadow would have done: ``refused day`` to calls and USD."""
         shadow = self.governor.engine.shadow
         assert shadow is not None
-        found = self.governor.store.run(
-            lambda unit: shadow_counts(unit.rows, shadow.content_hash)
-        )
+        found = self.governor.store.run(lambda unit: shadow_counts(unit.rows, shadow.content_hash))
         return {
             f"{one.outcome} {one.budget}": f"{one.calls} ${short(Decimal(one.cost_nano_usd))}"
             for one in found
@@ -80,7 +80,9 @@ def test_it_counts_what_it_would_refuse_and_refuses_nothing(shadowed: MakeShadow
     assert [(event.outcome, event.budget) for event in heard] == [("refused", "day")] * 4
 
 
-def test_a_call_that_the_shadow_refuses_counts_in_none_of_its_budgets(shadowed: MakeShadowed) -> None:
+def test_a_call_that_the_shadow_refuses_counts_in_no_budget_of_it(
+    shadowed: MakeShadowed,
+) -> None:
     """Else a month would fill with calls that its day had refused."""
     shadow = ON + "daily_limit_usd = 1\nmonthly_limit_usd = 3\n"
     bench = shadowed(WIDE, shadow)
@@ -109,9 +111,9 @@ def test_a_hold_that_is_released_counts_no_more(shadowed: MakeShadowed) -> None:
 def test_it_follows_real_costs_and_expiries(shadowed: MakeShadowed) -> None:
     bench = shadowed(WIDE, ON + "daily_limit_usd = 2\n")
     held = bench.hold("0.5")
-    bench.governor.commit(held, cost_nano_usd=1_900_000_000)
+    bench.governor.commit(held, cost_nano_usd=NanoUSD(1_900_000_000))
     refused = bench.hold("0.2")
-    bench.governor.commit(refused, cost_nano_usd=300_000_000)
+    bench.governor.commit(refused, cost_nano_usd=NanoUSD(300_000_000))
     assert bench.counts() == {"refused day": "1 $0.3"}
     bench.hold("0.2", ttl_seconds=60)
     bench.clock.move(timedelta(minutes=2))
@@ -207,8 +209,9 @@ def test_a_repeated_key_is_the_same_request_with_a_mark(shadowed: MakeShadowed) 
 
 def test_no_caller_can_set_a_mark(shadowed: MakeShadowed) -> None:
     bench = shadowed(WIDE, ON + "daily_limit_usd = 1\n")
-    policy = bench.governor.engine.shadow.content_hash
-    forged = f"{policy.removeprefix('sha256:')[:16]}:refused:day"
+    shadow = bench.governor.engine.shadow
+    assert shadow is not None
+    forged = Mark(digits_of(shadow.content_hash), ShadowOutcome.REFUSED, "day").text
     request = bench.governor.request("m", input_tokens=5, tags={MARK: forged, "team": "a"})
     assert request.tags == (("team", "a"),)
 
@@ -235,6 +238,7 @@ def test_the_mark_is_in_the_records(shadowed: MakeShadowed) -> None:
     bench = shadowed(WIDE, ON + "daily_limit_usd = 1\n")
     bench.spend("1.5")
     (row,) = bench.rows("usage_record")
-    mark = mark_of(row["tags"][MARK])
+    tags: Any = row["tags"]
+    mark = mark_of(tags[MARK])
     assert mark is not None
     assert (mark.outcome, mark.budget) == ("refused", "day")

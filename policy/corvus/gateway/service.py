@@ -319,4 +319,5 @@ class Service:
             listeners=self._listeners,
             history=runtime.bookkeeping.history(self.stores.shared),
             notify=runtime.notify,
+            shadow=runtime.shadow_policy,
         )

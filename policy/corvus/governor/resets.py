@@ -121,9 +121,7 @@ def reset(
     return result, events
 
 
-def _append_reset(
-    unit: Unit, result: ResetResult, budget: Budget, before: StoredBalance
-) -> None:
+def _append_reset(unit: Unit, result: ResetResult, budget: Budget, before: StoredBalance) -> None:
     """Keep in the ledger that a sum has a new baseline, so that it can be counted again (STO-2)."""
     key = before.key
     unit.append(

@@ -15,7 +15,7 @@ from corvus.governor.ladder.rungs import Attempt, Ladder, Stop
 from corvus.governor.rules import MISSION, Register, Rules
 from corvus.governor.shadow.marks import Mark, ShadowOutcome, digits_of, marked
 from corvus.governor.weighing import Case, exceeded, judged, places_of
-from corvus.model.budget import Measure, Rung
+from corvus.model.budget import Amounts, Budget, Measure, Rung
 from corvus.model.decision import Denial
 from corvus.model.request import Request
 from corvus.model.steering import MissionRecord
@@ -96,22 +96,28 @@ def _surely_fits(unit: Unit, shadow: Rules, case: Case, mission: MissionRecord |
     session = unit.session(request.session_id, request.project)
     if session is not None and session.has_shares:
         return False
-    for stored in case.sums:
-        budget = shadow.budgets.get(stored.key.budget_id)
-        if budget is None or budget.enforce != "block":
-            continue
-        measure, limit = budget.measure, budget.limit
-        if budget.limits:
-            limit = budget.for_part(stored.key.part).limit
-        elif budget.name == MISSION and mission is not None:
-            limit = mission.limit_nano_usd
-        if measure is Measure.USD:  # nearly all, and on the path of each call
-            needed = stored.spent_nano_usd + stored.held_nano_usd + amounts.nano_usd
-        else:
-            needed = stored.spent(measure) + stored.held(measure) + amounts.of(measure)
-        if limit and needed > limit:
-            return False
-    return True
+    return all(
+        _has_room(budget, stored, amounts, mission)
+        for stored in case.sums
+        if (budget := shadow.budgets.get(stored.key.budget_id)) is not None
+    )
+
+
+def _has_room(
+    budget: Budget, stored: StoredBalance, amounts: Amounts, mission: MissionRecord | None
+) -> bool:
+    measure, limit = budget.measure, budget.limit
+    if budget.enforce != "block":
+        return True
+    if budget.limits:
+        limit = budget.for_part(stored.key.part).limit
+    elif budget.name == MISSION and mission is not None:
+        limit = mission.limit_nano_usd
+    if measure is Measure.USD:  # nearly all, and on the path of each call
+        needed = stored.spent_nano_usd + stored.held_nano_usd + amounts.nano_usd
+    else:
+        needed = stored.spent(measure) + stored.held(measure) + amounts.of(measure)
+    return not limit or needed <= limit
 
 
 def _under_shadow(rules: Rules, mission: MissionRecord | None) -> MissionRecord | None:

@@ -82,9 +82,8 @@ def twin_of(budget: Budget, policy: str) -> Budget:
 
 def is_twin(budget: Budget) -> bool:
     """Return whether a budget is a twin."""
-    return not budget.per[:1] == (_ATTRIBUTE,) and any(
-        name == _ATTRIBUTE for name, _ in budget.match
-    )
+    is_marked = any(name == _ATTRIBUTE for name, _ in budget.match)
+    return is_marked and budget.per != (_ATTRIBUTE,)
 
 
 def base_of(twin: Budget) -> Budget:
