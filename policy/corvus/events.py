@@ -327,10 +327,12 @@ class ShadowOutcomeNoted(Event):
     Attributes:
         outcome: ``refused``, ``capped``, ``waited``, ``downgraded`` or ``asked``.
         budget: Of the shadow; of a refusal for another reason, that reason.
+        policy: The shadow, by the first digits of its hash.
     """
 
     outcome: str = field(metadata=PLAIN)
     budget: str = field(metadata=PLAIN)
+    policy: str = field(metadata=PLAIN)
     surface: str = field(metadata=SURFACE)
 
 

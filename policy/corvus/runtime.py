@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from corvus.governor.engine import Listener
     from corvus.governor.governor import Governor
     from corvus.governor.recount import History
+    from corvus.governor.shadow.standing import ShadowCount
     from corvus.ledger.ledger import Ledger
     from corvus.model.decision import Decision
     from corvus.model.parts import PartsPage, PartsQuery
@@ -156,6 +157,20 @@ class Runtime:
     def shadow_policy(self) -> Policy | None:
         """What calls are judged by and never refused."""
         return self.shadow.policy if self.shadow is not None else None
+
+    def shadow_counts(self) -> list[ShadowCount]:
+        """Return what the shadow policy would have done so far, by a look next to any writer.
+
+        Raises:
+            StoreError: The store is there and cannot be read.
+        """
+        from corvus.governor.shadow.standing import shadow_counts
+
+        policy, place = self.shadow_policy, self.bookkeeping.place
+        if policy is None or not place.exists:
+            return []
+        with place.looking() as look:
+            return shadow_counts(look, policy.content_hash) if look.is_current else []
 
     @cached_property
     def bookkeeping(self) -> Bookkeeping:

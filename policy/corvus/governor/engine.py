@@ -231,6 +231,7 @@ class Engine:
     ) -> None:
         self.policy = policy
         self.shadow = shadow if shared is None else None
+        self.shadow_fault: str | None = None
         self._shared = shared
         self.store = store
         self.books = books or PriceBooks(policy.prices)
@@ -476,10 +477,11 @@ class Engine:
         """Have the budgets of the shadow counted, too; where that fails, calls go on without it."""
         if self.shadow is None:
             return None
+        self.shadow_fault = None
         try:
             ids, _, store_id = self._registered(budgets_of_shadow(self.shadow))
         except LedgerError as fault:
-            _log.error("the shadow policy is not counted until the next start: %s", fault)
+            self.shadow_fault = str(fault)
             return None
         return rules_of_shadow(self.shadow, ids, store_id)
 

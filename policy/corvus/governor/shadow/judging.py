@@ -54,7 +54,7 @@ def note_shadow(
     request = replace(case.request, tags=marked(case.request.tags, mark))
     counted = places_of(unit, register, request)
     case = replace(case, request=request, counted=counted, sums=balances_at(unit, counted))
-    return case, [ShadowOutcomeNoted(mark.outcome.value, mark.budget, request.surface)]
+    return case, [ShadowOutcomeNoted(mark.outcome.value, mark.budget, mark.policy, request.surface)]
 
 
 def _mark(
