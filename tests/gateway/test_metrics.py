@@ -27,6 +27,7 @@ LABELS = {
     "corvus_budget_limit_passed_total": {"period", "surface"},
     "corvus_budget_overrides_total": {"action", "scope", "surface"},
     "corvus_ladder_total": {"rung", "surface"},
+    "corvus_shadow_calls_total": {"outcome", "budget"},
     "corvus_budget_events_total": {"event", "budget"},
     "corvus_budget_limit_usd": {"budget"},
     "corvus_budget_refusals": {"budget"},

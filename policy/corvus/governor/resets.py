@@ -155,7 +155,7 @@ def _reset_shadow(
         return
     ids = [number for number, budget in shadow.budgets.items() if budget.name == request.scope]
     for budget_id in ids:
-        for number in (budget_id, shadow.twins[budget_id]):
+        for number in filter(None, (budget_id, shadow.twins.get(budget_id))):
             with suppress(SteeringRefused):
                 key = balance_key(unit, register, budget_id, request)._replace(budget_id=number)
                 balance = unit.balance(key)

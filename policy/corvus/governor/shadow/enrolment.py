@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from corvus.governor.rules import Rules, budgets_to_register
+from corvus.governor.rules import MISSION, Rules, budgets_to_register
 from corvus.governor.shadow.marks import digits_of, tally_of, twin_of
 from corvus.model.budget import Budget
 from corvus.model.policy import Policy
@@ -18,7 +18,8 @@ def budgets_of_shadow(shadow: Policy) -> list[Budget]:
     Budgets come before their twins, whose windows are theirs.
     """
     policy, budgets = digits_of(shadow.content_hash), budgets_to_register(shadow)
-    return [*budgets, *(twin_of(budget, policy) for budget in budgets), tally_of(policy)]
+    twins = [twin_of(budget, policy) for budget in budgets if _may_refuse(budget)]
+    return [*budgets, *twins, tally_of(policy)]
 
 
 def rules_of_shadow(shadow: Policy, ids: Mapping[str, int], store_id: str) -> Rules:
@@ -32,6 +33,14 @@ def rules_of_shadow(shadow: Policy, ids: Mapping[str, int], store_id: str) -> Ru
     policy, budgets = digits_of(shadow.content_hash), budgets_to_register(shadow)
     by_id = {ids[budget_key(budget)]: budget for budget in budgets}
     twins = {
-        budget_id: ids[budget_key(twin_of(budget, policy))] for budget_id, budget in by_id.items()
+        budget_id: ids[budget_key(twin_of(budget, policy))]
+        for budget_id, budget in by_id.items()
+        if _may_refuse(budget)
     }
     return Rules(replace(shadow, allow_override=False), by_id, store_id, twins=twins)
+
+
+def _may_refuse(budget: Budget) -> bool:
+    """Return whether a budget can refuse a call; a mission may have a limit of its own (MIS-1)."""
+    has_limit = budget.limit > 0 or any(limit for _, limit in budget.limits)
+    return budget.enforce == "block" and (has_limit or budget.name == MISSION)

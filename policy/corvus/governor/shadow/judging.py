@@ -12,7 +12,7 @@ from corvus.base.money import NOTHING, NanoUSD
 from corvus.events import Event, ShadowOutcomeNoted
 from corvus.governor.endings.sums import balances_at
 from corvus.governor.ladder.rungs import Attempt, Ladder, Stop
-from corvus.governor.rules import MISSION, Register, Rules
+from corvus.governor.rules import MISSION, Register, Rules, SumPlace
 from corvus.governor.shadow.marks import Mark, ShadowOutcome, digits_of, marked
 from corvus.governor.weighing import Case, exceeded, judged, places_of
 from corvus.model.budget import Amounts, Budget, Measure, Rung
@@ -62,12 +62,15 @@ def _mark(
 ) -> Mark | None:
     """Return what a shadow policy would do with a call; ``None`` where it lets it pass as it is."""
 
+    def weighed(request: Request, counted: list[SumPlace], sums: list[StoredBalance]) -> Case:
+        left = [_left(unit, shadow, stored) for stored in sums]
+        return judged(unit, shadow, request, case.mission, (counted, left))
+
     def weigh(request: Request) -> Case:
         counted = places_of(unit, register, request)
-        sums = [_left(unit, shadow, stored) for stored in balances_at(unit, counted)]
-        return judged(unit, shadow, request, case.mission, (counted, sums))
+        return weighed(request, counted, balances_at(unit, counted))
 
-    seen = weigh(case.request)
+    seen = weighed(case.request, case.counted, case.sums)
     if seen.decision.allowed:
         return None
     policy = digits_of(shadow.policy.content_hash)
