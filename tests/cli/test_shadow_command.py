@@ -1,4 +1,4 @@
-"""What a person sees of a shadow policy (PLN-2): check, status, report; a broken one stops nothing."""
+"""What a person sees of a shadow policy (PLN-2); one that is broken stops nothing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def status(place: Place, capsys: pytest.CaptureFixture[str]) -> Any:
 def test_status_and_report_say_what_it_would_have_refused(
     shadowed: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for _ in range(3):
+    for _ in range(4):
         shadowed.spend(1)
     told = status(shadowed, capsys)
     assert told["problem"] is None

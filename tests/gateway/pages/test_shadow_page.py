@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
+
 from tests.gateway.conftest import Served
+from tests.gateway.pages.visiting import Visitor
 
 NEXT = "[cost]\nenabled = true\ndaily_limit_usd = 0.02\non_exceeded = []\n"
 
 
-def test_the_card_the_page_the_metric_and_readyz(served: Served) -> None:
+@pytest.fixture(autouse=True)
+def close() -> Iterator[None]:
+    yield
+    Visitor.close_all()
+
+
+def test_the_card_the_page_and_readyz(served: Served) -> None:
     place = served.place
     next_file = place.config.with_name("next.toml")
     next_file.write_text(NEXT)
-    text = place.config.read_text()
-    place.config.write_text(text + '\n[governance]\nshadow = "next.toml"\n')
+    assert "No shadow policy is named" in Visitor(served).text("/shadow")
+    place.config.write_text(place.config.read_text() + '\n[governance]\nshadow = "next.toml"\n')
     served.stop()
     served.start(0)
-    for _ in range(3):
+    for _ in range(4):
         place.spend(1)
-    with served.client("admin") as client:
-        overview = client.get("/dashboard").text
-        page = client.get("/dashboard/shadow")
-        assert "Shadow policy" in overview
-        assert "<b>day</b>: 2 calls" in overview
-        assert page.status_code == 200
-        assert "refused" in page.text
+    visitor = Visitor(served)
+    overview = visitor.text()
+    assert "would have refused" in overview
+    assert "2 calls, $0.02" in overview
+    assert "refused" in visitor.text("/shadow")
+    with served.client() as client:
         assert client.get("/readyz").json() == {"status": "ready"}
-        next_file.write_text("[cost]\nx = 1\n")
-        served.stop()
-        served.start(0)
-    with served.client("admin") as client:
+    next_file.write_text("[cost]\nx = 1\n")
+    served.stop()
+    served.start(0)
+    visitor = Visitor(served)
+    assert "unknown key" in visitor.text()
+    assert "unknown key" in visitor.text("/shadow")
+    with served.client() as client:
         assert client.get("/readyz").json() == {"status": "ready", "shadow": "broken"}
-        assert "unknown key" in client.get("/dashboard").text
-        assert "unknown key" in client.get("/dashboard/shadow").text
