@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from corvus.governor.engine import Listener
     from corvus.governor.governor import Governor
     from corvus.governor.recount import History
-    from corvus.governor.shadow.standing import ShadowCount
+    from corvus.governor.shadow.tallies import ShadowCount
     from corvus.ledger.ledger import Ledger
     from corvus.model.decision import Decision
     from corvus.model.parts import PartsPage, PartsQuery
@@ -164,7 +164,7 @@ class Runtime:
         Raises:
             StoreError: The store is there and cannot be read.
         """
-        from corvus.governor.shadow.standing import shadow_counts
+        from corvus.governor.shadow.tallies import shadow_counts
 
         policy, place = self.shadow_policy, self.bookkeeping.place
         if policy is None or not place.exists:

@@ -14,7 +14,7 @@ from corvus import Governor
 from corvus.base.money import NanoUSD
 from corvus.events import Event, ShadowOutcomeNoted
 from corvus.governor.shadow.marks import MARK, Mark, ShadowOutcome, digits_of, mark_of
-from corvus.governor.shadow.standing import shadow_counts
+from corvus.governor.shadow.tallies import shadow_counts
 from corvus.model.steering import ResetRequest
 from corvus.store.store import Store
 from tests.fakes import FrozenClock

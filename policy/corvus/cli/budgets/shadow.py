@@ -12,7 +12,7 @@ from corvus.base.money import usd_exact, usd_short
 from corvus.cli.output import shown
 
 if TYPE_CHECKING:
-    from corvus.governor.shadow.standing import ShadowCount
+    from corvus.governor.shadow.tallies import ShadowCount
     from corvus.runtime import Runtime
 
 _SHOWN_MAX = 10

@@ -17,7 +17,7 @@ from corvus.gateway.pages.meters import BLOCKING, Meter, meter_of
 from corvus.gateway.pages.page import Page, PageRequest, fault_kind, page
 from corvus.gateway.pages.summary import summary_of
 from corvus.governor.shadow.marks import ShadowOutcome
-from corvus.governor.shadow.standing import ShadowCount
+from corvus.governor.shadow.tallies import ShadowCount
 from corvus.model.policy import Policy
 from corvus.model.spend import Spend
 from corvus.model.status_report import StatusReport
