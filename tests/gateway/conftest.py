@@ -35,9 +35,9 @@ class Served:
     def __init__(self, place: Place, secrets: dict[str, str] | None = None) -> None:
         self.place = place
         self.secrets = secrets or {scope.value: new_secret() for scope in TokenScope}
+        self.start(0)  # first: over a store without events no ledger is read
         if secrets is None:
             self._make_tokens()
-        self.start(0)
 
     def _make_tokens(self) -> None:
         with self.place.runtime.bookkeeping.store() as store:

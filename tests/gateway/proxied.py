@@ -102,10 +102,10 @@ class Proxied:
         self.ledger = folder / "l.duckdb"
         self.config.write_text(CONFIG.format(url=provider.url, **settings._asdict()))
         self.secret, self._eye = new_secret(), new_secret()
+        self.start()  # first: over a store without events no ledger is read
         with self.runtime.bookkeeping.store() as store:
             store.run(lambda unit: tokens.create(unit, BOT, self.secret, "ana"))
             store.run(lambda unit: tokens.create(unit, EYE, self._eye, "ana"))
-        self.start()
 
     @property
     def runtime(self) -> Runtime:
