@@ -70,8 +70,8 @@ def press(seconds):
 
 for seed in range(int(sys.argv[1])):
     seconds = random.Random(seed).random() * 0.2
-    threading.Thread(target=press, args=[seconds]).start()
     try:
+        threading.Thread(target=press, args=[seconds]).start()
         code = main(["sql", *sys.argv[2:]])
     except KeyboardInterrupt:  # before `main` had its own handler
         code = 130
