@@ -125,6 +125,11 @@ def _temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     assert list(folder.glob("corvus-*")) == []
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Start two workers more than there are cores: half of its time a test waits for others."""
+    return (os.cpu_count() or 1) + 2
+
+
 def pytest_collection_finish() -> None:
     """Keep what the tests share out of the collector's sight: it would walk it again and again."""
     gc.collect()
