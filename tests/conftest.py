@@ -23,7 +23,7 @@ from tests.stores import store_of as store_of
 from tests.stores import stored as stored
 
 # Examples run beside other tests on few cores: how long one takes says nothing about the code.
-settings.register_profile("corvus", deadline=None)
+settings.register_profile("corvus", deadline=None, max_examples=40)
 settings.register_profile("nightly", deadline=None)
 settings.load_profile("corvus")
 
@@ -53,8 +53,14 @@ def _compile_once() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+def _collect_rarely() -> None:
+    """Look for garbage rarely: else it takes an eighth of the CPU of the suite."""
+    gc.set_threshold(20_000)
+
+
 _keep_files_in_memory()
 _compile_once()
+_collect_rarely()
 
 TESTS = Path(__file__).parent
 SLOW = (

@@ -126,11 +126,31 @@ def _rest(rows_max: int, rows: list[tuple[object, ...]]) -> int:
 def _limited(
     connection: duckdb.DuckDBPyConnection, work: Callable[[], _T], timeout_seconds: float | None
 ) -> _T:
-    """Do work on a connection, until it takes too long or a signal arrives.
+    """Do work on a connection, until it takes too long or a signal arrives."""
+    outcome = _outcome(connection, work, timeout_seconds)
+    if outcome is None:
+        raise ReportError(
+            f"the statement took longer than {timeout_seconds:g} s; ask for less, or give it "
+            "longer with --timeout"
+        )
+    try:
+        return outcome.result()
+    except (MemoryError, duckdb.OutOfMemoryException) as error:
+        raise ReportError(
+            "the statement wants more memory than corvus gives it (2 GiB); ask for less"
+        ) from error
+    except duckdb.Error as error:
+        raise ReportError(clean_message(error)) from None
+
+
+def _outcome(
+    connection: duckdb.DuckDBPyConnection, work: Callable[[], _T], timeout_seconds: float | None
+) -> Future[_T] | None:
+    """Return how work on a connection ended; ``None`` if it took too long and was stopped.
 
     NOTE: DuckDB 2.0 looks for signals between its tasks only, and a task may take hours; so it
-    works in another thread, while this one can stop it. That thread never outlives this call: a
-    process that closes a connection, or ends, while DuckDB works is aborted.
+    works in another thread, while this one can stop it. That thread never works beyond this call:
+    a process that closes a connection, or ends, while DuckDB works is aborted.
     """
     outcome: Future[_T] = Future()
     permits: SimpleQueue[bool] = SimpleQueue()
@@ -158,19 +178,7 @@ def _limited(
             connection.interrupt()  # once is not enough, should the work only now begin
             wait([outcome], _RETRY_SECONDS)
     worker.join()
-    if is_late:
-        raise ReportError(
-            f"the statement took longer than {timeout_seconds:g} s; ask for less, or give it "
-            "longer with --timeout"
-        )
-    try:
-        return outcome.result()
-    except (MemoryError, duckdb.OutOfMemoryException) as error:
-        raise ReportError(
-            "the statement wants more memory than corvus gives it (2 GiB); ask for less"
-        ) from error
-    except duckdb.Error as error:
-        raise ReportError(clean_message(error)) from None
+    return None if is_late else outcome
 
 
 def _table(described: list[tuple[str, str]], rows: Iterable[tuple[object, ...]]) -> Table:
