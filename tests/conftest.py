@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from corvus.ledger.migrate import shipped_migrations
+from tests.costs import Costs
 from tests.postgres import make_postgres_server as make_postgres_server
 from tests.postgres import postgres_programs as postgres_programs
 from tests.postgres import postgres_server as postgres_server
@@ -152,6 +153,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=Engine.MEMORY,
         help="what keeps the stores of tests that do not mind (tests/stores.py)",
     )
+    parser.addoption(
+        "--costs", action="store_true", help="show what files of tests cost (tests/costs.py)"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--costs"):
+        config.pluginmanager.register(Costs(), "costs")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
