@@ -1,9 +1,9 @@
 """``corvus plan`` on a month of calls: against the bare evaluator, and against a scan in DuckDB.
 
 ``python benchmarks/plan/plan.py [CALLS]`` makes a ledger of governed calls (a million by default),
-and plans a change of one of five budgets over it: in a month in which nothing binds, in one in which
-one of 50 users comes to his limit on most days, and in one that binds everywhere. Times are CPU of
-one process in one run, as other work may share the machine; only ratios mean anything.
+and plans a change of five budgets over it: in a month in which nothing binds, in one in which one
+of 50 users comes to his limit on most days, and in one that binds everywhere. Times are CPU of one
+process in one run, as other work may share the machine; only ratios mean anything.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from corvus.governor.evaluate import Balance, evaluate
 from corvus.ledger.ledger import Ledger, open_ledger
 from corvus.model.budget import Amounts
 from corvus.model.policy import Policy
-from corvus.planning.ledger_events import Span
 from corvus.planning.change import Side, plan
+from corvus.planning.ledger_events import Span
 from corvus.prices.lookup import PriceBooks
 from corvus.testing import fake_policy
 
@@ -54,7 +54,8 @@ SELECT '00000000-0000-7000-8000-000000000001'::UUID AS store_id, n * 2 + 1 - {se
     {kind} AS kind, ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::UUID
         AS reservation_id, 's' || (n // 40) AS session_id, 'proxy' AS surface,
     'anthropic' AS provider, CASE WHEN n % 5 = 0 THEN 'opus' ELSE 'sonnet' END AS requested_model,
-    'shop' AS project, 'user' || CASE WHEN n // 40 % 10 = 0 THEN 0 ELSE n // 40 % 50 END AS user_name, 'claude-code' AS agent,
+    'shop' AS project, 'user' || CASE WHEN n // 40 % 10 = 0 THEN 0 ELSE n // 40 % 50 END
+        AS user_name, 'claude-code' AS agent,
     100000000 AS estimate_nano_usd, 30000 AS estimate_tokens, {state} AS state
 FROM range({calls}) AS calls(n)
 """
