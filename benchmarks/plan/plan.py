@@ -115,9 +115,7 @@ def main() -> int:
             "binds everywhere": (a_day / 3, a_day / 150),
         }
         span = Span(SINCE, datetime(2026, 11, 1, tzinfo=UTC))
-        print(
-            "| month | CPU seconds | calls/CPU s | evaluated | of bare evaluator | of scan | RSS MB |"
-        )
+        print("| month | CPU s | calls/CPU s | evaluated | of bare evaluator | of scan | RSS MB |")
         print("|---|---|---|---|---|---|---|")
         for name, (day, user) in months.items():
             policy = fake_policy(CONFIG.format(day=round(day, 2), user=round(user, 2)))
