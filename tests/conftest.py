@@ -171,6 +171,7 @@ def record_calls() -> RecordCalls:
     """Make a ledger at a path and put calls into it; each says only what is unusual of it."""
 
     def record(path: Path, *calls: dict[str, object]) -> Path:
+        from corvus.base.time import SystemClock
         from corvus.ledger.ledger import open_ledger
 
         with open_ledger(path, write=True) as ledger:
@@ -182,6 +183,7 @@ def record_calls() -> RecordCalls:
                     f"INSERT INTO usage_record (id, {names}) VALUES (uuidv7(), {marks})",  # noqa: S608 - names of this file
                     row,
                 )
+            ledger.fill_roll_ups(SystemClock())
         return path
 
     return record
