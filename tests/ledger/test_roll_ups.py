@@ -286,8 +286,9 @@ def older(path: Path) -> Path:
             connection.execute(f"DROP TABLE {name}")
         for roll_up in ROLL_UPS:
             connection.execute(f"DROP MACRO TABLE {roll_up.table}_between")
-        connection.execute("DROP MACRO quarter_from; DROP MACRO quarter_until")
-        connection.execute("DELETE FROM ledger_migration WHERE version >= 16")
+        for name in ("quarter_from", "quarter_until", "session_from", "session_until"):
+            connection.execute(f"DROP MACRO {name}")
+        connection.execute("DELETE FROM ledger_migration WHERE version >= 17")
     return path
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-SINCE_VERSION = 16
+SINCE_VERSION = 17
 """Version of the ledger from which on it has roll-ups."""
 MERGED_FROM_ROWS = 50_000
 """From how many new rows on those for the same time and names are replaced by one."""
