@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -42,7 +44,17 @@ def _keep_files_in_memory() -> None:
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(_MEMORY)
 
 
+def _compile_once() -> None:
+    """Let Python keep the bytecode of modules, even where the environment says not to.
+
+    The suite starts a thousand programs; each would compile all that it imports.
+    """
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 _keep_files_in_memory()
+_compile_once()
 
 TESTS = Path(__file__).parent
 SLOW = (
@@ -192,6 +204,11 @@ def record_calls() -> RecordCalls:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is slow."""
     slow = [TESTS / name for name in SLOW]
+
+    @cache
+    def is_slow(file: Path) -> bool:
+        return any(file.is_relative_to(path) for path in slow)
+
     for item in items:
-        if any(item.path.is_relative_to(path) for path in slow):
+        if is_slow(item.path):
             item.add_marker("slow")

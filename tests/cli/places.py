@@ -61,6 +61,11 @@ class Place:
     def runtime(self) -> Runtime:
         return open_runtime([self.config], ledger=self.ledger, clock=self._clock)
 
+    def make_store(self) -> None:
+        """Have a store without a call."""
+        with self.governor():
+            pass
+
     @contextmanager
     def governor(self) -> Generator[Governor]:
         with self.runtime.governor() as governor:

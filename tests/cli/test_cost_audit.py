@@ -155,6 +155,7 @@ def test_a_change_of_limits_is_told_as_what_differs(
 def test_a_hostile_reason_steers_no_terminal_and_forges_no_line(
     style: str, place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    place.make_store()
     place.run("cost", "override", "--reason", "\x1b[2J\naudit_event=9 [red]x\u202e")
     capsys.readouterr()
     assert place.run("cost", "audit", "--format", style) == Exit.CLEAN

@@ -15,6 +15,13 @@ from corvus.model.steering import AuditEvent, Override
 from tests.cli.places import Place
 
 
+@pytest.fixture(autouse=True)
+def _store(request: pytest.FixtureRequest) -> None:
+    for name in {"place", "real_place"} & {*request.fixturenames}:
+        where: Place = request.getfixturevalue(name)
+        where.make_store()
+
+
 def active(place: Place, session: str | None = None) -> list[Override]:
     with place.governor() as governor:
         return [*governor.status(session).overrides]
@@ -134,7 +141,7 @@ def test_texts_that_cannot_be_kept_are_usage_errors(
 ) -> None:
     assert place.run("cost", "override", *words) == Exit.USAGE
     assert "unexpectedly" not in capsys.readouterr().err
-    assert not place.store.exists()
+    assert active(place) == []
 
 
 @pytest.mark.parametrize("style", ["text", "kv", "json"])

@@ -10,6 +10,11 @@ from corvus.model.token import find_token
 from tests.cli.places import Place
 
 
+@pytest.fixture(autouse=True)
+def _store(place: Place) -> None:
+    place.make_store()
+
+
 def answer(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, str]:
     assert main([*words, "--format", "json"]) == Exit.CLEAN
     return json.loads(capsys.readouterr().out)

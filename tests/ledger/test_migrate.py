@@ -139,7 +139,7 @@ def test_later_versions_keep_every_row_of_the_first_and_add_empty_tables(
     del fed["removal"]
     archive = ("ledger_archive", "archive_place", "archive_leftover")
     names = ("ledger_watermark", "ledger_replica", *archive)
-    own = dict.fromkeys(names, (0,)) | {"ledger_migration": (16,), "roll_up_merge": (3,)}
+    own = dict.fromkeys(names, (0,)) | {"ledger_migration": (17,), "roll_up_merge": (3,)}
     assert tables == fed | own
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -41,6 +42,7 @@ class Laboratory:
         self._seconds = seconds
         self._folder = Path(tempfile.mkdtemp(prefix="mutants-"))
         self._root = self._folder / "copy"
+        self._moments = itertools.count(1)
 
     def __enter__(self) -> Self:
         """Make the copy."""
@@ -60,7 +62,7 @@ class Laboratory:
         """
         path = self._root / mutant.path
         sound = path.read_bytes()
-        path.write_text(mutant.text, encoding="utf-8")
+        self._write(path, mutant.text.encode())
         try:
             place = self._place(mutant)
             for tests in circles(self._root / "tests", place, whole=whole):
@@ -69,7 +71,13 @@ class Laboratory:
                     return verdict
             return Verdict.LIVES
         finally:
-            path.write_bytes(sound)
+            self._write(path, sound)
+
+    def _write(self, path: Path, text: bytes) -> None:
+        """Write a module, with a time of its own: Python knows by it whether bytecode is of it."""
+        path.write_bytes(text)
+        moment = next(self._moments)
+        os.utime(path, (moment, moment))
 
     def _place(self, mutant: Mutant) -> Path:
         sources = self._checkout.sources.relative_to(self._checkout.folder)
@@ -80,10 +88,7 @@ class Laboratory:
         command += ["-m", "not nightly and not slow", *map(str, tests)]
         root = self._root
         import_root = root / self._checkout.import_root.relative_to(self._checkout.folder)
-        environment = os.environ | {
-            "PYTHONPATH": f"{import_root}{os.pathsep}{root}",
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
+        environment = os.environ | {"PYTHONPATH": f"{import_root}{os.pathsep}{root}"}
         try:
             done = subprocess.run(
                 command,

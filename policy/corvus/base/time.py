@@ -42,6 +42,45 @@ class FixedClock:
         return self._instant
 
 
+class FrozenClock:
+    """A clock that moves only when it is moved.
+
+    Args:
+        instant: Where it stands first, aware; by default a Wednesday noon, UTC.
+
+    Raises:
+        ValueError: The instant has no time zone.
+    """
+
+    def __init__(self, instant: datetime = datetime(2026, 11, 25, 12, tzinfo=UTC)) -> None:
+        self._instant = _aware(instant)
+
+    def now(self) -> datetime:
+        """Return the present instant."""
+        return self._instant
+
+    def move(self, by: timedelta) -> None:
+        """Move on, or back.
+
+        A store refuses to work more than a day before what it has recorded (EVA-8).
+        """
+        self._instant += by
+
+    def set(self, instant: datetime) -> None:
+        """Move to an aware instant.
+
+        Raises:
+            ValueError: It has no time zone, so nobody knows which instant it is.
+        """
+        self._instant = _aware(instant)
+
+
+def _aware(instant: datetime) -> datetime:
+    if instant.tzinfo is None:
+        raise ValueError(f"the instant {instant} has no time zone: give one, such as tzinfo=UTC")
+    return instant
+
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 

@@ -218,8 +218,16 @@ class Gate:
             "models": plan.models,
             "service_tier": plan.service_tier,
             "expected": plan.expected,
+            "max_output_tokens": _lowerable(plan),
         }
         return self._governor.request(plan.model, **options)
+
+
+def _lowerable(plan: Plan) -> int | None:
+    """Return the most that all answers may write; ``None`` where no maximum can be lowered."""
+    if not plan.endpoint.may_be_capped:
+        return None
+    return (plan.output_tokens + plan.extra_output_tokens) * plan.choices
 
 
 def _admitted(proposal: Proposal, offers: PlannedOffers, decision: Decision) -> Proposal:

@@ -17,6 +17,7 @@ from corvus.cli.output import TextOrBody, counting, emit
 from corvus.cli.stores.backups import backup, restore
 from corvus.cli.stores.differences import difference_words
 from corvus.cli.stores.reclaim import reclaim
+from corvus.cli.stores.settle import settle
 from corvus.diagnostics.plain import escape
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ def _archive_words(body: dict[str, Any], *, is_move: bool) -> Iterator[str]:
 app.command("backup")(backup)
 app.command("restore")(restore)
 app.command("reclaim")(reclaim)
+app.command("settle")(settle)
 
 
 @app.command("merge")

@@ -127,23 +127,39 @@ def opened(
     return open_runtime(config or (), sets=sets or (), ledger=ledger, clock=clock_at(as_of))
 
 
+def has_books(runtime: Runtime) -> bool:
+    """Return whether there is a ledger or a store; of a shared one the database itself says so."""
+    books = runtime.bookkeeping
+    return books.place.is_shared or os.path.lexists(books.ledger_path) or books.place.exists
+
+
 def require_books(runtime: Runtime) -> None:
     """Refuse a place where nothing is: a mistyped path must not be taken for an empty ledger.
 
     Raises:
         LedgerError: There is neither a ledger nor a store.
     """
-    books = runtime.bookkeeping
-    if books.place.is_shared:  # a database says better what is missing in it
-        return
-    if os.path.lexists(books.ledger_path) or books.place.exists:
+    if has_books(runtime):
         return
     from corvus.base.errors import LedgerError
 
+    books = runtime.bookkeeping
     raise LedgerError(
         f"there is neither a ledger at {books.ledger_path} nor a store at {books.place.name}: "
-        "check --ledger, --config and where you are"
+        "check --ledger, --config and where you are (`corvus store init` makes a store)"
     )
+
+
+def require_named_books(runtime: Runtime) -> None:
+    """Refuse a ledger that the command line names and where nothing is.
+
+    The ledger of the config, or the usual one, may be made by whoever needs it first.
+
+    Raises:
+        LedgerError: ``--ledger`` names a place with neither a ledger nor a store.
+    """
+    if runtime.is_ledger_named:
+        require_books(runtime)
 
 
 def books_of(config: Sequence[Path] | None, ledger: Path | None) -> Bookkeeping:

@@ -25,7 +25,7 @@ from corvus.cli.options import (
     Session,
     SessionProject,
     Sets,
-    require_books,
+    require_named_books,
     say_governing,
 )
 from corvus.cli.output import TextOrBody, emit
@@ -157,8 +157,6 @@ def reset(
         "--scope, --reason, --session, --mission, --part",
     )
     runtime = _runtime(config, sets, ledger)
-    if ledger is not None:
-        require_books(runtime)
     with runtime.steering() as governor:
         request = replace(request, project=project or governor.project_of(session))
         if not yes:
@@ -218,6 +216,7 @@ def _runtime(config: Any, sets: Any, ledger: Any) -> Runtime:
     from corvus.runtime import open_runtime
 
     runtime = open_runtime(config or (), sets=sets or (), ledger=ledger)
+    require_named_books(runtime)
     say_governing(runtime)
     return runtime
 

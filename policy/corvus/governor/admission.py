@@ -23,7 +23,7 @@ from corvus.governor.ladder.rungs import Attempt, Ladder, Passage, Stop
 from corvus.governor.ladder.waiting import stand
 from corvus.governor.leases.desk import require_no_home
 from corvus.governor.overrides import consume
-from corvus.governor.records import append_refusal, event_row
+from corvus.governor.records import append_refusal, asked_row, decided_row, event_row
 from corvus.governor.replay import answer_of, answer_text, is_same
 from corvus.governor.rules import MISSION, InForce, Register, Rules, Standing, call_of
 from corvus.governor.scopes import (
@@ -38,7 +38,7 @@ from corvus.governor.shares import with_shares
 from corvus.governor.thresholds import is_open, note_admitted, note_refused, note_settled
 from corvus.governor.weighing import Case, exceeded, weigh
 from corvus.model.approval import ApprovalState
-from corvus.model.budget import Measure, Rung
+from corvus.model.budget import Rung
 from corvus.model.decision import BudgetState, Decision, Denial
 from corvus.model.outbox import LedgerTable, Row
 from corvus.model.request import Request
@@ -254,7 +254,7 @@ def _let_pass(
         events += use(unit, passage.approval)
     if request.idempotency_key is not None:
         reservation = replace(reservation, answer=answer_text(decision))
-    _hold(unit, register, case, reservation, decision)
+    _hold(unit, register, attempt, (case, reservation, decision))
     events += [LadderUsed(rung.value, request.surface) for rung in decision.rungs]
     return decision.admitting(reservation), events
 
@@ -275,7 +275,7 @@ def _turn_away(
     if request.estimate_nano_usd is None:
         refused = decision.denial is Denial.UNPRICED_MODEL
         events.append(_unpriced(request, refused=refused))
-    return decision, events + _refuse(unit, rules, replace(case, decision=decision))
+    return decision, events + _refuse(unit, rules, attempt, replace(case, decision=decision))
 
 
 def _described(decision: Decision, passage: Passage, attempt: Attempt) -> Decision:
@@ -322,8 +322,12 @@ def _reservation(unit: Unit, rules: Rules, case: Case, reservation_id: str | Non
 
 
 def _hold(
-    unit: Unit, register: Register, case: Case, reservation: Reservation, decision: Decision
+    unit: Unit,
+    register: Register,
+    attempt: Attempt,
+    admitted: tuple[Case, Reservation, Decision],
 ) -> None:
+    case, reservation, decision = admitted
     _open_windows(unit, register, case)
     held = reservation.hold
     for balance in case.sums:
@@ -336,7 +340,8 @@ def _hold(
     if case.mission is not None:
         admit_to_mission(unit, case.mission, reservation.request.surface)
     row = event_row(unit, "reserved", reservation.request, reservation)
-    unit.append(LedgerTable.RESERVATION_EVENT, row | _decided(decision))
+    row |= asked_row(attempt.request, case.request, attempt.turn)
+    unit.append(LedgerTable.RESERVATION_EVENT, row | decided_row(decision))
 
 
 def _open_windows(unit: Unit, register: Register, case: Case) -> None:
@@ -359,12 +364,13 @@ def _open_windows(unit: Unit, register: Register, case: Case) -> None:
         unit.append(LedgerTable.OPENED_WINDOW, row)
 
 
-def _refuse(unit: Unit, rules: Rules, case: Case) -> list[Event]:
+def _refuse(unit: Unit, rules: Rules, attempt: Attempt, case: Case) -> list[Event]:
     """Keep what was refused, and what it would have cost (REP-2)."""
     decision, request = case.decision, case.request
     meet(unit, request, BudgetState.EXCEEDED, decision.policy_hash)
     row = event_row(unit, "denied", request, None) | {"policy_hash": decision.policy_hash}
-    append_refusal(unit, row | _decided(decision))
+    row |= asked_row(attempt.request, request, attempt.turn)
+    append_refusal(unit, row | decided_row(decision))
     assert decision.denial is not None, "only a denied call is refused"
     events: list[Event] = [CallDenied(decision.denial.value, request.surface)]
     if decision.denial is not Denial.BUDGET_EXCEEDED:
@@ -376,34 +382,3 @@ def _refuse(unit: Unit, rules: Rules, case: Case) -> list[Event]:
     if case.mission is not None and any(status.budget.name == MISSION for status in in_the_way):
         stop_mission(unit, case.mission, MissionOutcome.BUDGET_EXHAUSTED)
     return events
-
-
-def _decided(decision: Decision) -> Row:
-    governing = decision.governing
-    row: Row = {"state": decision.state.word, "denial": decision.denial}
-    if decision.rungs or decision.waited_seconds or decision.approval_id:
-        row |= {
-            "rungs": ",".join(decision.rungs) or None,
-            "output_cap_tokens": decision.output_cap_tokens,
-            "downgraded_from": decision.downgraded_from,
-            "waited_us": round(decision.waited_seconds * 1_000_000) or None,
-            "approval_id": decision.approval_id,
-        }
-        in_the_way = (each for each in decision.statuses if each.budget.enforce == "block")
-        governing = next(in_the_way, governing)  # one that only warns brings nobody on the ladder
-    if governing is None:
-        return row
-    budget = governing.budget
-    row |= {
-        "governing_budget": budget.name,
-        "governing_part": governing.part or None,
-        "governing_measure": budget.measure.value,
-        "governing_limit": budget.limit,
-        "governing_projected": governing.projected,
-    }
-    if budget.measure is Measure.USD:
-        row |= {
-            "governing_limit_nano_usd": budget.limit,
-            "projected_nano_usd": governing.projected,
-        }
-    return row

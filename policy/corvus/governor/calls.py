@@ -42,12 +42,10 @@ from corvus.model.decision import BudgetState, Decision, Denial
 from corvus.model.ladder import Offers
 from corvus.model.pending import PendingKind, PendingSettlement
 from corvus.model.price import Price
-from corvus.model.request import LOCAL, LONGEST_LIFE_SECONDS, Request, Surface
+from corvus.model.request import ALL_RUNGS, LOCAL, LONGEST_LIFE_SECONDS, Request, Surface
 from corvus.model.reservation import Reservation, Settled
 from corvus.model.usage import Usage
 from corvus.store.unit import Unit
-
-_ALL_RUNGS = tuple(Rung)
 
 
 def describe(engine: Engine, model: str, options: CallOptions) -> Request:
@@ -125,7 +123,7 @@ def _estimate(engine: Engine, prices: Sequence[Price | None], options: CallOptio
 def _rungs(options: CallOptions) -> tuple[Rung, ...]:
     """Return what the caller can follow in place of a refusal; by default all."""
     rungs = options.get("rungs")
-    return _ALL_RUNGS if rungs is None else tuple(Rung(rung) for rung in rungs)
+    return ALL_RUNGS if rungs is None else tuple(Rung(rung) for rung in rungs)
 
 
 def _stated(engine: Engine, options: CallOptions) -> Usage:
@@ -153,7 +151,8 @@ def _expected(
 
 def _lowerable(options: CallOptions) -> int | None:
     """Return the output that a caller has stated and can lower (EVA-14)."""
-    if options.get("estimate_usd") is not None or options.get("expected") is not None:
+    expected = options.get("expected")
+    if options.get("estimate_usd") is not None or (expected and not callable(expected)):
         return None
     return options.get("max_output_tokens")
 

@@ -16,7 +16,8 @@ from corvus.autonomy.decide import Action, ActionAnswer
 from corvus.diagnostics.secrets import scrub
 from corvus.governor import actions, calls, overrides, resets, session, settlement
 from corvus.governor.call import Call
-from corvus.governor.endings import reported
+from corvus.governor.endings import kept_aside, reported
+from corvus.governor.endings.kept_aside import BookedSettlements, FindRecorded
 from corvus.governor.engine import (
     Constant,
     Engine,
@@ -741,6 +742,20 @@ class Governor:
             StoreError: The store cannot be read or written.
         """
         self.engine.keep_up()
+
+    def book_kept_aside(self, find_recorded: FindRecorded) -> BookedSettlements:
+        """Book settlements that could not be applied and were kept in a file (RES-9).
+
+        Args:
+            find_recorded: Returns which of some ids of calls the ledger knows.
+
+        Returns:
+            What was booked, and what stays in the file.
+
+        Raises:
+            StoreError: The file or the store cannot be read or written; nothing was booked.
+        """
+        return kept_aside.book_all(self.engine, find_recorded)
 
     def report(self) -> None:
         """Have the store that hosts share know of all that was recorded here so far (STO-3).

@@ -77,7 +77,7 @@ def grant(
         project=bound[1],
     )
     unit.put_override(override)
-    about = _about(unit, "blocked", before.blocking if before else ())
+    about = _about(unit, "blocked", before.blocking if before else (), bound[1])
     _audit(unit, AuditKind.OVERRIDE_GRANTED, override, (request.actor, request.reason), **about)
     event = _event("granted", override, request.surface)
     return override, [*events, _with_state(event, before.statuses if before else ())]
@@ -187,16 +187,26 @@ def _audit(
     append_audit(unit, kind, *whose, **{**own, **about})
 
 
-def _about(unit: Unit, word: str, statuses: Sequence[BudgetStatus]) -> About:
-    """Return the governing one of some budgets, and all of them with their windows as details."""
-    if not statuses:
+def _about(
+    unit: Unit, word: str, statuses: Sequence[BudgetStatus], project: str | None = None
+) -> About:
+    """Return the governing one of some budgets, and all of them with their windows as details.
+
+    Args:
+        unit: The transaction under way.
+        word: What they are called.
+        statuses: Of the budgets.
+        project: Of the session that an override is bound to.
+    """
+    details: dict[str, object] = {}
+    if statuses:
+        details[word] = [_status_json(unit, status) for status in statuses]
+    if project is not None:
+        details["project"] = project
+    if not details:
         return {}
-    details = json.dumps(
-        {word: [_status_json(unit, status) for status in statuses]},
-        sort_keys=True,
-        separators=(",", ":"),
-    )
-    return {"budget": statuses[0].budget.name, "details": details}
+    text = json.dumps(details, sort_keys=True, separators=(",", ":"))
+    return {"budget": statuses[0].budget.name if statuses else None, "details": text}
 
 
 def _status_json(unit: Unit, status: BudgetStatus) -> dict[str, object]:

@@ -13,10 +13,12 @@ from typing import Any
 
 from corvus.base.ids import new_id
 from corvus.base.time import microseconds
+from corvus.model.budget import Measure
 from corvus.model.columns import SettledCall, request_row, usage_row
+from corvus.model.decision import Decision
 from corvus.model.outbox import LedgerTable, Row
 from corvus.model.price import Price
-from corvus.model.request import Request
+from corvus.model.request import ALL_RUNGS, Request
 from corvus.model.reservation import Outcome, Reservation, Settlement, Source
 from corvus.model.usage import Usage
 from corvus.store.unit import Unit
@@ -27,8 +29,12 @@ _GROUPS_MAX = 20
 _MINUTE_US = 60_000_000
 _OF_ONE_CALL = (
     "recorded_at",
+    "requested_at",
     "estimate_nano_usd",
     "estimate_tokens",
+    "asked_input_nano_usd",
+    "asked_output_rate",
+    "asked_output_tokens",
     "projected_nano_usd",
     "governing_projected",
     "waited_us",
@@ -90,6 +96,63 @@ def event_row(unit: Unit, kind: str, request: Request, reservation: Reservation 
         row["override_id"] = reservation.override_id
         row["policy_hash"] = reservation.policy_hash
         row["expires_at"] = microseconds(reservation.expires_at)
+    return row
+
+
+def asked_row(request: Request, passed: Request, turn: int | None) -> Row:
+    """Return what the caller of a call asked for, as far as its event does not say so.
+
+    With it a recorded call can be put to another policy.
+
+    Args:
+        request: The call as its caller described it.
+        passed: The form of it that was decided on.
+        turn: When it came, microseconds, if it waited.
+    """
+    row: Row = {}
+    if turn is not None:
+        row["requested_at"] = turn
+    if passed is not request:
+        row["asked_nano_usd"] = request.estimate_nano_usd
+        row["asked_tokens"] = request.estimate_tokens
+    if request.output_tokens is not None:
+        row["asked_input_nano_usd"] = request.input_nano_usd
+        row["asked_output_rate"] = request.output_rate
+        row["asked_output_tokens"] = request.output_tokens
+    if request.rungs != ALL_RUNGS:
+        row["asked_rungs"] = ",".join(request.rungs)
+    return row
+
+
+def decided_row(decision: Decision) -> Row:
+    """Return what the event of a call says of its decision."""
+    governing = decision.governing
+    row: Row = {"state": decision.state.word, "denial": decision.denial}
+    if decision.rungs or decision.waited_seconds or decision.approval_id:
+        row |= {
+            "rungs": ",".join(decision.rungs) or None,
+            "output_cap_tokens": decision.output_cap_tokens,
+            "downgraded_from": decision.downgraded_from,
+            "waited_us": round(decision.waited_seconds * 1_000_000) or None,
+            "approval_id": decision.approval_id,
+        }
+        in_the_way = (each for each in decision.statuses if each.budget.enforce == "block")
+        governing = next(in_the_way, governing)  # one that only warns brings nobody on the ladder
+    if governing is None:
+        return row
+    budget = governing.budget
+    row |= {
+        "governing_budget": budget.name,
+        "governing_part": governing.part or None,
+        "governing_measure": budget.measure.value,
+        "governing_limit": budget.limit,
+        "governing_projected": governing.projected,
+    }
+    if budget.measure is Measure.USD:
+        row |= {
+            "governing_limit_nano_usd": budget.limit,
+            "projected_nano_usd": governing.projected,
+        }
     return row
 
 

@@ -143,8 +143,8 @@ def _settle(
     if refused:
         keep_aside(path, refused)
         _log.error(
-            "settlements that could not be applied are kept in %s (%d); look at them, and delete "
-            "the file when they are dealt with",
+            "settlements that could not be applied are kept in %s (%d), and count nowhere: "
+            "`corvus ledger settle` books them",
             rejected_path(path),
             len(refused),
         )

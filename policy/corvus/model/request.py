@@ -20,6 +20,9 @@ LOCAL = "local"
 TEXT_MAX = 1000
 """Longest id, attribute, tag or reason, in characters."""
 
+ALL_RUNGS = tuple(Rung)
+"""What a caller can follow who says nothing of it."""
+
 
 class Surface(StrEnum):
     """Where a call or a change comes from."""
@@ -93,7 +96,6 @@ class Request:
         input_nano_usd: The part of the estimate that the input costs.
         output_rate: Nano-USD per million output tokens, to say what would still fit.
         output_tokens: The output that the estimate has room for, where the caller can lower it;
-            kept nowhere.
         most_nano_usd: The most that the call may cost, where less is held because such calls cost
             less (``hold = "expected"``); ``None`` where the estimate is the most.
         principal: Whose call it is: the id of the token, or ``LOCAL``. Through the API, only the
@@ -105,7 +107,7 @@ class Request:
             that of an upstream.
         said: What the caller said of the call, by which it can be described again for another
             model or maximum; ``None`` where that is not known. Nobody keeps it.
-        rungs: What the caller can follow in place of a refusal (EVA-14). Nobody keeps it.
+        rungs: What the caller can follow in place of a refusal (EVA-14).
         unpriced_model: Of the models that may answer, the first without a price; ``None`` when all
             have one, or where it is not known. Nobody keeps it.
     """
@@ -138,7 +140,7 @@ class Request:
     unpriced_model: str | None = field(default=None, compare=False)
     seller: str | None = field(default=None, compare=False)
     said: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
-    rungs: Collection[Rung] = field(default=tuple(Rung), compare=False, repr=False)
+    rungs: Collection[Rung] = field(default=ALL_RUNGS, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.estimate_nano_usd is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
@@ -130,13 +130,60 @@ def taking_in(path: Path) -> Generator[list[SpilledLine] | None]:
         if not try_lock(descriptor) or not _is_file(descriptor, path):
             yield None
             return
-        with open(descriptor, encoding="utf-8", errors="replace", closefd=False) as opened:
-            lines = [SpilledLine(line.rstrip("\n")) for line in opened if line.strip()]
-        yield lines
+        yield _lines(descriptor)
         os.unlink(path)
         sync(path.absolute().parent)
     finally:
         os.close(descriptor)
+
+
+def take_again(path: Path, settle: Callable[[Sequence[SpilledLine]], Sequence[str]]) -> bool:
+    """Have the lines that were kept aside settled, alone among all processes.
+
+    Args:
+        path: The file that lines wait in.
+        settle: Settles lines, and returns those that stay aside.
+
+    Returns:
+        Whether there was anything aside.
+
+    Raises:
+        BlockingIOError: Another process is at it.
+        OSError: The file cannot be read or written.
+    """
+    aside = rejected_path(path)
+    try:
+        descriptor = open_own(aside, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        if not try_lock(descriptor) or not _is_file(descriptor, aside):
+            raise BlockingIOError(f"{aside} is in use")
+        left = settle(_lines(descriptor))
+        if left:
+            _replace(aside, left)
+        else:
+            os.unlink(aside)
+        sync(aside.absolute().parent)
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _lines(descriptor: int) -> list[SpilledLine]:
+    with open(descriptor, encoding="utf-8", errors="replace", closefd=False) as opened:
+        return [SpilledLine(line.rstrip("\n")) for line in opened if line.strip()]
+
+
+def _replace(path: Path, lines: Sequence[str]) -> None:
+    copy = path.with_name(f"{path.name}.new")
+    descriptor = open_own(copy, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    try:
+        _write(descriptor, "".join(f"{line}\n" for line in lines).encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    os.replace(copy, path)
 
 
 def keep_aside(path: Path, lines: Sequence[str]) -> Path:

@@ -21,11 +21,10 @@ import json
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
 from corvus.base.context import Opening
-from corvus.base.time import Clock
+from corvus.base.time import Clock, FrozenClock
 
 if TYPE_CHECKING:
     from corvus.events import Event
@@ -38,54 +37,15 @@ if TYPE_CHECKING:
 __all__ = ["FrozenClock", "fake_governor", "fake_policy", "memory_store"]
 
 
-class FrozenClock:
-    """A clock that moves only when it is moved.
-
-    Args:
-        instant: Where it stands first, aware; by default a Wednesday noon, UTC.
-
-    Raises:
-        ValueError: The instant has no time zone.
-    """
-
-    def __init__(self, instant: datetime = datetime(2026, 11, 25, 12, tzinfo=UTC)) -> None:
-        self._instant = _aware(instant)
-
-    def now(self) -> datetime:
-        """Return the present instant."""
-        return self._instant
-
-    def move(self, by: timedelta) -> None:
-        """Move on, or back.
-
-        A store refuses to work more than a day before what it has recorded (EVA-8).
-        """
-        self._instant += by
-
-    def set(self, instant: datetime) -> None:
-        """Move to an aware instant.
-
-        Raises:
-            ValueError: It has no time zone, so nobody knows which instant it is.
-        """
-        self._instant = _aware(instant)
-
-
-def _aware(instant: datetime) -> datetime:
-    if instant.tzinfo is None:
-        raise ValueError(f"the instant {instant} has no time zone: give one, such as tzinfo=UTC")
-    return instant
-
-
 def memory_store(clock: Clock | None = None) -> Store:
     """Open a store that keeps everything in memory; it is gone when it is closed.
 
     Args:
         clock: What stamps it; a ``FrozenClock`` by default.
     """
-    from corvus.store.place import open_store
+    from corvus.planning.memory import memory_store as opened
 
-    return open_store(None, clock or FrozenClock())
+    return opened(clock or FrozenClock())
 
 
 def fake_policy(config: str | Mapping[str, object] = "") -> Policy:
@@ -139,15 +99,12 @@ def _opened(
     clock: Clock,
     listeners: Sequence[_Listener],
 ) -> Generator[Governor]:
-    from corvus.governor.governor import Governor
     from corvus.model.policy import Policy
+    from corvus.planning.memory import memory_governor
 
     policy = config if isinstance(config, Policy) else _patient(config)
-    store = memory_store(clock)
-    try:
-        yield Governor(policy, store, listeners=listeners)
-    finally:
-        store.close()
+    with memory_governor(policy, clock, listeners=listeners) as governor:
+        yield governor
 
 
 def _patient(config: str | Mapping[str, object]) -> Policy:

@@ -474,3 +474,35 @@ def test_a_count_that_may_be_of_cached_tokens_is_named_and_makes_the_cost_unknow
     ]
     costs = desk.ask("SELECT cost_nano_usd IS NULL FROM usage_record ORDER BY admitted_at")
     assert costs[:2] == [(True,), (False,)]
+
+
+_PLAIN: dict[str, Any] = {
+    "input_tokens": 12,
+    "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 7},
+    "output_tokens": 999_999_999,
+    "server_tool_use": {"web_search_requests": 1, "web_fetch_requests": 2},
+    "service_tier": "standard",
+    "inference_geo": None,
+    "iterations": [{"type": "message", "model": "claude-haiku-4-5", "input_tokens": 3}],
+}
+
+
+@pytest.mark.parametrize("plain", [_PLAIN, {"input_tokens": 1}], ids=["full", "short"])
+@pytest.mark.parametrize("odd", ["12", True, False, -1, 1.5, 1e30, 10**9, [], {}])
+@pytest.mark.parametrize("name", ["output_tokens", "web_search_requests"])
+def test_one_odd_count_among_plain_ones_is_refused(
+    desk: Desk, line: Line, *, plain: dict[str, Any], odd: object, name: str
+) -> None:
+    summary = desk.take(desk.write("log.jsonl", [line(usage=plain | {name: odd}), line()]))
+    assert (summary.bad_lines, summary.new) == (1, 1)
+
+
+@pytest.mark.parametrize("plain", [_PLAIN, {"input_tokens": 1}], ids=["full", "short"])
+@pytest.mark.parametrize("name", ["cache_deep_tokens", "audioTokens", "cached"])
+def test_one_unknown_count_among_plain_ones_makes_the_cost_unknown(
+    desk: Desk, line: Line, *, plain: dict[str, Any], name: str
+) -> None:
+    usages = [plain | {name: 4}, plain | {"cache_creation": {name: 4}}]
+    lines = [line(call, usage=usage) for call, usage in enumerate(usages)]
+    summary = desk.take(desk.write("log.jsonl", lines))
+    assert (summary.new, summary.unpriced) == (2, 2)

@@ -13,7 +13,15 @@ import typer
 from corvus.answers.amounts import amount_words
 from corvus.answers.approval import APPROVAL
 from corvus.base.money import NanoUSD, nano_usd, usd_short
-from corvus.cli.options import Config, LedgerPath, Sets, require_books, say_governing
+from corvus.cli.options import (
+    Config,
+    LedgerPath,
+    Sets,
+    has_books,
+    require_books,
+    require_named_books,
+    say_governing,
+)
 from corvus.cli.output import TextOrBody, emit
 from corvus.cli.steering import refuse_in_run
 from corvus.diagnostics.plain import escape
@@ -21,6 +29,7 @@ from corvus.model.request import LOCAL, Surface
 
 if TYPE_CHECKING:
     from corvus.model.approval import Approval, BlockingBudget
+    from corvus.runtime import Runtime
 
 
 def approve(
@@ -55,13 +64,14 @@ def approve(
     if approval_id is not None:
         refuse_in_run()
     runtime = open_runtime(config or (), sets=sets or (), ledger=ledger)
-    if ledger is not None and approval_id is None:
-        require_books(runtime)
+    if approval_id is None:
+        require_named_books(runtime)
+        say_governing(runtime)
+        _list(_parked(runtime), output)
+        return
+    require_books(runtime)  # where nothing is, no call is parked
     say_governing(runtime)
     with runtime.steering() as governor:
-        if approval_id is None:
-            _list(governor.approvals(), output)
-            return
         try:
             request = ApprovalRequest(
                 approval_id, local_actor(), not deny, LOCAL, most, reason, Surface.CLI
@@ -75,6 +85,13 @@ def approve(
         lambda: APPROVAL.body(decided),
         lambda: print(escape(f"{done}: {_whose(decided)}, {decided.model}, {_cost(decided)}")),
     )
+
+
+def _parked(runtime: Runtime) -> list[Approval]:
+    if not has_books(runtime):
+        return []
+    with runtime.steering() as governor:
+        return governor.approvals()
 
 
 def _list(parked: list[Approval], output: TextOrBody) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from corvus.answers.steering import TOKEN
-from corvus.cli.options import Config, LedgerPath, require_books
+from corvus.cli.options import Config, LedgerPath, has_books, require_books, require_named_books
 from corvus.cli.output import TextOrBody, emit
 from corvus.diagnostics.plain import escape
 from corvus.model.token import TokenScope
@@ -68,6 +68,7 @@ def create(
     secret = new_secret()
     request = TokenRequest(name, scope, project, user, agent, session, mission, upstream)
     runtime = open_runtime(config or (), ledger=ledger)
+    require_named_books(runtime)
     _warn_unknown(upstream, [each.name for each in runtime.gateway.upstreams])
     with runtime.bookkeeping.store() as store:
         try:
@@ -84,8 +85,14 @@ def list_(*, config: Config = None, ledger: LedgerPath = None, output: TextOrBod
 
     Example: corvus token list
     """
-    with _store(config, ledger) as store:
-        known = store.run(lambda unit: [*unit.tokens().values()])
+    from corvus.runtime import open_runtime
+
+    runtime = open_runtime(config or (), ledger=ledger)
+    require_named_books(runtime)
+    known: list[Token] = []
+    if has_books(runtime):
+        with runtime.bookkeeping.store() as store:
+            known = store.run(lambda unit: [*unit.tokens().values()])
     lines = [
         f"{token.name}  {token.scope}{_of(token)}  {token.id}  "
         f"by {token.created_by}, {token.created_at:%Y-%m-%d %H:%M}"
@@ -153,8 +160,7 @@ def _store(config: Any, ledger: Any) -> Generator[Store]:
     from corvus.runtime import open_runtime
 
     runtime = open_runtime(config or (), ledger=ledger)
-    if ledger is not None:
-        require_books(runtime)
+    require_books(runtime)  # where nothing is, there is no token to change
     with runtime.bookkeeping.store() as store:
         yield store
 

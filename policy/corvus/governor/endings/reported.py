@@ -33,9 +33,8 @@ from corvus.governor.endings.answers import (
     has_id,
     is_near,
     may_be_alike,
-    present_places,
 )
-from corvus.governor.endings.sums import balances_at, count_call, counted_in, over_event
+from corvus.governor.endings.over import record_over
 from corvus.governor.engine import (
     Constant,
     Engine,
@@ -44,11 +43,7 @@ from corvus.governor.engine import (
     WithEvents,
 )
 from corvus.governor.pricing import UNKNOWN_PROVIDER
-from corvus.governor.records import price_row
 from corvus.governor.rules import InForce
-from corvus.governor.thresholds import note_settled
-from corvus.model.columns import SettledCall, usage_row
-from corvus.model.outbox import LedgerTable
 from corvus.model.reported import ReportedCall, Reporter, ReportSummary
 from corvus.model.request import Request, Surface
 from corvus.model.reservation import (
@@ -198,7 +193,7 @@ def record_reports(
             _note_measured(unit, reservation, twin)
             measured += 1
             continue
-        events += _record(unit, in_force, reservation, report.settlement)
+        events += record_over(unit, in_force, reservation, report.settlement, append_report)
         recorded += 1
     return ReportSummary(recorded, known, measured), events
 
@@ -234,30 +229,3 @@ def _note_measured(unit: Unit, report: Reservation, twin: Reservation) -> None:
     unit.add_reservation(report.ended(ReservationState.RELEASED, unit.now))
     if twin.answer_mark is not None:
         unit.put_reservation(replace(twin, answer_mark=None))
-
-
-def _record(
-    unit: Unit, in_force: InForce, report: Reservation, settlement: Settlement
-) -> list[Event]:
-    """Record a call and count it, in one step."""
-    after = report.ended(
-        ReservationState.COMMITTED,
-        unit.now,
-        cost_nano_usd=settlement.counted_nano_usd,
-        record_id=report.id,
-        recorded=(settlement.source, settlement.usage),
-        answer=answer_of(report.request, settlement),
-    )
-    places = present_places(unit, counted_in(unit, in_force.register, after))
-    balances = balances_at(unit, places)
-    for balance in balances:
-        count_call(balance, after, settlement.usage.total_tokens, +1)
-    unit.put_balances(balances)
-    append_report(unit, usage_row(SettledCall(after, settlement)), after)
-    if settlement.price is not None and unit.is_new_price(settlement.price.version):
-        unit.append(LedgerTable.PRICE_ENTRY, price_row(unit, settlement.price))
-    unit.add_reservation(after)
-    events: list[Event] = [over_event(after, settlement, 0)]
-    if not unit.is_forgotten(after.request.session_id):
-        events += note_settled(unit, in_force.rules, places, balances, after.request)
-    return events

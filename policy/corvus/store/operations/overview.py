@@ -116,8 +116,8 @@ def _warnings(seen: StoreOverview) -> Iterator[StoreWarning]:
     if seen.rejected is not None:
         yield StoreWarning(
             "settlements-rejected",
-            f"settlements in {seen.rejected} could not be applied, and count nowhere: look at "
-            "them, and delete the file when they are dealt with",
+            f"settlements in {seen.rejected} could not be applied, and count nowhere: "
+            "`corvus ledger settle` books them",
         )
     if (server := seen.server) is not None:
         yield from _server_warnings(server)

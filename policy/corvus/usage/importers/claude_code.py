@@ -42,9 +42,16 @@ from __future__ import annotations
 
 import duckdb
 
-from corvus.model.usage import COUNTS
 from corvus.prices.names import USUAL_TIERS
 from corvus.usage.importers.agents.claude_code_copies import CREATE_COPIES, MARK_COPIES
+from corvus.usage.importers.agents.claude_code_counts import (
+    COUNTED_KEYS,
+    COUNTS_OF_USAGE,
+    PLAIN,
+    UNREAD,
+    USAGE,
+    WRITES,
+)
 from corvus.usage.importers.importer import Home, Importer, Layout, Object, objects_of_head
 from corvus.usage.importers.reading.amounts import nano_sql
 from corvus.usage.importers.seller import message_seller_sql, seller_sql
@@ -64,39 +71,6 @@ _PROGRESS = """{
     }
 }"""
 
-_USAGE = """{
-    "input_tokens": "BIGINT", "output_tokens": "BIGINT", "cache_read_input_tokens": "BIGINT",
-    "cache_creation_input_tokens": "BIGINT",
-    "cache_creation": {
-        "ephemeral_5m_input_tokens": "BIGINT", "ephemeral_1h_input_tokens": "BIGINT"
-    },
-    "server_tool_use": {"web_search_requests": "BIGINT"},
-    "speed": "VARCHAR", "service_tier": "VARCHAR", "inference_geo": "VARCHAR"
-}"""
-
-_COUNTS_OF_USAGE = f"""
-    coalesce(u.input_tokens, 0) AS input_tokens,
-    coalesce(u.output_tokens, 0) AS output_tokens,
-    coalesce(u.cache_read_input_tokens, 0) AS cache_read_tokens,
-    write_5m + greatest(coalesce(u.cache_creation_input_tokens, 0) - write_5m - write_1h, 0)
-        AS cache_write_5m_tokens,
-    write_1h AS cache_write_1h_tokens,
-    0 AS reasoning_tokens,
-    coalesce(u.server_tool_use.web_search_requests, 0) AS web_search_requests,
-    {", ".join(f"0 AS {name}" for name in COUNTS[7:])}"""  # none of these occurs
-_COUNTED_KEYS = (
-    "(input|output|cache_read_input|cache_creation_input|ephemeral_5m_input|ephemeral_1h_input)"
-    "_tokens|web_search_requests"
-)
-_UNREAD = (
-    f"regexp_extract_all(regexp_replace(usage, '\"({_COUNTED_KEYS})\"', '', 'g'), "
-    r"""'"([a-z0-9_]*(?:cach|audio|image|video)[a-z0-9_]*)"\s*:\s*[1-9]', 1, 'i')"""
-)
-"""Names of counts above 0 that are in no table, and may be of cached tokens or a modality."""
-
-_WRITES = """
-    coalesce(u.cache_creation.ephemeral_5m_input_tokens, 0) AS write_5m,
-    coalesce(u.cache_creation.ephemeral_1h_input_tokens, 0) AS write_1h"""
 _USUAL = ", ".join(f"'{name}'" for name in USUAL_TIERS if name is not None)
 _LONG_ID_CHARACTERS = 20
 
@@ -128,17 +102,18 @@ counted AS (
     SELECT * EXCLUDE (said), said.id AS message_id, said.model AS model,
         CASE WHEN (type = 'assistant' OR type IS NULL OR is_progress)
             AND starts_with(said.usage, '{{') THEN said.usage END AS usage,
+        regexp_full_match(usage, '{PLAIN}') AS is_plain,
         {instant('"timestamp"')} AS seen_at,
-        json_transform(usage, '{_USAGE}') AS u,
+        json_transform(usage, '{USAGE}') AS u,
         -- a text, a sign, a fraction, a truth value or more than 9 digits where a count belongs
-        regexp_matches(usage, '"({_COUNTED_KEYS})"\\s*:\\s*'
-            '(["tf\\-\\[{{]|[0-9]+[.eE]|[0-9]{{10}})') AS odd,
-        list_distinct({_UNREAD}) AS unread,
+        CASE WHEN is_plain THEN false ELSE regexp_matches(usage, '"({COUNTED_KEYS})"\\s*:\\s*'
+            '(["tf\\-\\[{{]|[0-9]+[.eE]|[0-9]{{10}})') END AS odd,
+        CASE WHEN is_plain THEN [] ELSE list_distinct({UNREAD}) END AS unread,
         CASE WHEN contains(usage, '"iterations"') THEN usage END AS with_iterations
     FROM line
 ),
 billed AS (
-    SELECT *, {_WRITES},
+    SELECT *, {WRITES},
         CASE
             WHEN type IS NULL AND u IS NULL THEN 'suspect'
             WHEN type = 'result' AND total_cost_usd IS NOT NULL THEN 'bad'
@@ -187,7 +162,7 @@ SELECT file, n, kind,
             {{'key': 'inference_geo', 'value': if(u.inference_geo = 'us', 'us', NULL)}},
             {{'key': 'fork', 'value': if(is_fork, 'true', NULL)}}],
         lambda entry: entry.value IS NOT NULL)) END AS tags,
-    {_COUNTS_OF_USAGE},
+    {COUNTS_OF_USAGE},
     'completed' AS outcome,
     requestId AS provider_request_id,
     {nano_sql("costUSD")} AS estimated_nano_usd,
@@ -232,7 +207,7 @@ IMPORTER = Importer(
 _STAGE_ITERATIONS = f"""
 INSERT INTO temp.import_line BY NAME
 WITH iteration AS (
-    SELECT line.*, one, ordinal, json_transform(one, '{_USAGE}') AS u,
+    SELECT line.*, one, ordinal, json_transform(one, '{USAGE}') AS u,
         json_extract_string(one, '$.model') AS own_model
     FROM temp.import_line AS line,
         unnest(json_extract(iterations, '$.iterations[*]')) WITH ORDINALITY AS items (one, ordinal)
@@ -240,7 +215,7 @@ WITH iteration AS (
         AND json_extract_string(one, '$.type') IN ('advisor_message', 'compaction')
 ),
 billed AS (
-    SELECT *, coalesce(nullif(own_model, ''), requested_model) AS model, {_WRITES}
+    SELECT *, coalesce(nullif(own_model, ''), requested_model) AS model, {WRITES}
     FROM iteration
 )
 SELECT file, n, 'part' AS kind,
@@ -250,7 +225,7 @@ SELECT file, n, 'part' AS kind,
         ELSE provider END AS provider,
     model AS requested_model, model AS answering_model, project, agent, subagent, branch, is_fork,
     tags,
-    {_COUNTS_OF_USAGE},
+    {COUNTS_OF_USAGE},
     outcome, provider_request_id
 FROM billed
 """  # noqa: S608 - made of constants of this package
@@ -269,15 +244,15 @@ def complete(connection: duckdb.DuckDBPyConnection) -> None:
 CREATE_REQUESTS = f"""
 CREATE OR REPLACE TEMP TABLE import_request AS
 WITH iteration AS (
-    SELECT import_key, provider, price_model, admitted_at, json_transform(one, '{_USAGE}') AS u
+    SELECT import_key, provider, price_model, admitted_at, json_transform(one, '{USAGE}') AS u
     FROM temp.import_change,
         unnest(json_extract(iterations, '$.iterations[*]')) AS items (one)
     WHERE length(iterations) - length(replace(iterations, '"message"', '')) > length('"message"')
         AND json_extract_string(one, '$.type') = 'message'
 ),
 request AS (
-    SELECT import_key, provider, price_model, admitted_at, 1 AS calls, {_COUNTS_OF_USAGE}
-    FROM (SELECT *, {_WRITES} FROM iteration)
+    SELECT import_key, provider, price_model, admitted_at, 1 AS calls, {COUNTS_OF_USAGE}
+    FROM (SELECT *, {WRITES} FROM iteration)
 ),
 whole AS (
     SELECT import_key, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,

@@ -45,9 +45,8 @@ WHERE import_key IN (SELECT import_key FROM read_parquet($calls))
 """  # noqa: S608 - made of constants of this package
 
 
-def _calls(options: Collection[str]) -> str:
-    found = merged("temp.import_candidate", options=options)
-    return f"CREATE OR REPLACE TEMP TABLE import_call AS {found}"
+_IS_KNOWN = """
+import_key IN (SELECT import_key FROM temp.import_candidate WHERE known_id IS NOT NULL)"""
 
 
 _SAME_COUNTS = " AND ".join(
@@ -71,7 +70,12 @@ _SAME_PRICE = " AND ".join(
 )
 _CHANGES = f"""
 CREATE OR REPLACE TEMP TABLE import_change AS
-WITH compared AS (
+WITH found AS (
+    SELECT * FROM (/* known calls */)
+    UNION ALL BY NAME
+    SELECT * FROM temp.import_candidate WHERE NOT ({_IS_KNOWN})
+),
+compared AS (
     SELECT call.*, record.cost_nano_usd AS known_nano_usd,
         coalesce({_SAME_COUNTS}, false) AS keeps_counts,
         coalesce({_SAME_REST} AND coalesce(record.provider = call.provider, true), false)
@@ -86,7 +90,7 @@ WITH compared AS (
             ELSE call.reported_nano_usd IS NOT NULL END, false) AS has_other_cost,
         coalesce(call.at_least AND NOT record.at_least AND record.source <> '{Source.PROVIDER}',
             false) AS has_doubt
-    FROM temp.import_call AS call
+    FROM found AS call
     LEFT JOIN usage_record AS record ON record.id = call.known_id
 )
 SELECT * EXCLUDE (known_nano_usd, has_other_cost, has_doubt),
@@ -138,7 +142,7 @@ UNION ALL BY NAME
 """  # noqa: S608 - made of constants of this package
 
 _COUNTED = """
-SELECT (SELECT count(*) FROM temp.import_call),
+SELECT (SELECT count(DISTINCT import_key) FROM temp.import_candidate),
     count(*) FILTER (WHERE known_id IS NULL),
     count(*) FILTER (WHERE known_id IS NOT NULL),
     count(*) FILTER (WHERE cost_nano_usd IS NULL),
@@ -161,6 +165,12 @@ _DISBELIEF_TEXTS = {
     Disbelief.ABSURD: f"the stated cost is beyond {TIMES_MAX:,} times what the books expect: not "
     "believed",
 }
+
+
+def _changes(options: Collection[str]) -> str:
+    """Return what compares calls with their records: only those that have one are merged again."""
+    known = merged("temp.import_candidate", _IS_KNOWN, options=options)
+    return _CHANGES.replace("/* known calls */", known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +231,7 @@ def record_calls(ledger: Ledger, batch: Batch, books: PriceHistory, now: datetim
         from_others = merge_usage(ledger, batch.records, own_store=batch.own_store)
         connection.execute(_CANDIDATES, {"calls": str(batch.calls)})
         twins = leave_out_twins(connection, naive_utc(now))
-        for statement in (MARK_KNOWN_COPIES, _calls(batch.options), _CHANGES):
+        for statement in (MARK_KNOWN_COPIES, _changes(batch.options)):
             connection.execute(statement)
         price_changes(connection, books)
         for statement in (_DROP_UNCHANGED, _STAGED):

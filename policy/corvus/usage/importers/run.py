@@ -78,26 +78,24 @@ def import_usage(
     wanted = _importer(options)
     check_fields(options.columns)  # a wrong map is refused before any file is opened
     refuse_nothing(patterns, wanted)
-    with tempfile.TemporaryDirectory(prefix="corvus-import-") as name, _scratch(name) as scratch:
+    with tempfile.TemporaryDirectory(prefix="corvus-import-") as name:
         folder = Path(name)
         search = find_sources(patterns, wanted, folder)
         selection = Selector(options, books, folder).select(search.sources)
         total = sum(source.size_bytes for source in selection.sources)
-        stager = Stager(scratch, options, folder)
+        staged, found = StagingSummary(), list[ExportedRows]()
         for bad in search.bad:
-            stager.staged.add_bad(bad.file, bad.line, bad.reason)
-        stager.staged.notes += search.notes
+            staged.add_bad(bad.file, bad.line, bad.reason)
+        staged.notes += search.notes
         calls = folder / "calls.parquet"
-        try:
+        if selection.sources or selection.seen:
             meter = Meter(on_progress, total)
             exports, logs = _divided(selection.sources, options)
-            staged = stager.stage(logs, meter)
-            found = _read_exports(scratch, exports, staged, folder, meter)
-            _report(on_progress, "merging", total)
-            scratch.execute(_EXPORT, {"calls": str(calls)})
-        except duckdb.Error as fault:
-            reason = clean_message(fault)
-            raise LedgerError(f"the import failed, nothing was recorded: {reason}") from fault
+            with _scratch(name) as scratch:
+                Stager(scratch, options, folder, staged).stage(logs, meter)
+                found = _read_exports(scratch, exports, staged, folder, meter)
+                _report(on_progress, "merging", total)
+                scratch.execute(_EXPORT, {"calls": str(calls)})
         if not staged.files and not selection.unchanged:
             raise ImportRefused("; ".join(str(bad) for bad in staged.bad[:3]))
         _report(on_progress, "recording", total)
@@ -201,16 +199,24 @@ def _report(on_progress: OnProgress | None, step: str, total_bytes: int) -> None
 
 @contextmanager
 def _scratch(folder: str) -> Generator[duckdb.DuckDBPyConnection]:
-    """Open a database for the lines; what does not fit into memory goes to the folder."""
+    """Open a database for the lines; what does not fit into memory goes to the folder.
+
+    Raises:
+        LedgerError: DuckDB failed in it.
+    """
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": "1GB",
         "temp_directory": folder,
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
     }
-    with duckdb.connect(config=config) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        yield connection
+    try:
+        with duckdb.connect(config=config) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            yield connection
+    except duckdb.Error as fault:
+        reason = clean_message(fault)
+        raise LedgerError(f"the import failed, nothing was recorded: {reason}") from fault
 
 
 def _summary(staged: StagingSummary, recorded: Changes, unchanged: int) -> ImportSummary:

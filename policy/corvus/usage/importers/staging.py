@@ -82,10 +82,15 @@ class Stager:
     Args:
         connection: A database of its own.
         folder: A folder for copies; the caller removes it.
+        staged: What was found so far, and gets what is found.
     """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, options: ImportOptions, folder: Path
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        options: ImportOptions,
+        folder: Path,
+        staged: StagingSummary,
     ) -> None:
         self._connection = connection
         self._options = options
@@ -97,10 +102,10 @@ class Stager:
         }
         self._readings: dict[str, _Reading] = {}
         self._sources: list[Source] = []
-        self.staged = StagingSummary()
+        self.staged = staged
         self._search = ColumnSearch(connection, options.columns, self.staged)
 
-    def stage(self, sources: Sequence[Source], meter: Meter) -> StagingSummary:
+    def stage(self, sources: Sequence[Source], meter: Meter) -> None:
         """Stage all files; one that cannot be read, or lacks required columns, is a bad line."""
         self._connection.execute(CREATE_LINES)
         # The order of lines matters only where they are numbered; without it reading is faster.
@@ -115,7 +120,6 @@ class Stager:
         self.staged.usage_lines, self.staged.synthetic = counted[1], counted[2]
         self._note_remarks()
         self._note_files_without_calls()
-        return self.staged
 
     def _stage_batch(self, batch: list[Source], meter: Meter) -> None:
         meter.finish(0)
