@@ -239,7 +239,3 @@ CREATE MACRO session_usage_between(since, until, by_record) AS TABLE
     FROM reservation_event
     WHERE kind = 'denied' AND (by_record OR since IS NOT NULL OR until IS NOT NULL)
       AND (since IS NULL OR recorded_at >= since::TIMESTAMP) AND (until IS NULL OR recorded_at < until::TIMESTAMP);
-
--- When a session was used first and last, so that its records are looked for there alone.
-CREATE MACRO session_from(session) AS (SELECT MIN(first_at) FROM session_usage WHERE session_id = session);
-CREATE MACRO session_until(session) AS (SELECT MAX(last_at) FROM session_usage WHERE session_id = session);
