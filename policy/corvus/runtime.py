@@ -7,7 +7,7 @@ wired elsewhere.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -581,6 +581,7 @@ def open_runtime(
     sets: Sequence[str] = (),
     ledger: str | Path | None = None,
     clock: Clock | None = None,
+    environment: Mapping[str, str] = os.environ,
 ) -> Runtime:
     """Read the config and the ``CORVUS_…`` variables, compile them and find the ledger.
 
@@ -590,13 +591,14 @@ def open_runtime(
         sets: ``KEY=VALUE`` words, the highest layer: ``cost.daily_limit_usd=25``.
         ledger: The ledger named by the user; else the config's, else the default place.
         clock: The clock to read; the machine's by default.
+        environment: The variables; those of the process by default.
 
     Raises:
         ConfigError: A file, a variable or a word has errors; it carries all of them. Or what they
             say cannot be compiled: a malformed glob (CFG-10), or two prices of one model (PRC-4).
     """
     files = (config,) if isinstance(config, str | Path) else config
-    located, loaded = load_layers(files, sets, os.environ)
+    located, loaded = load_layers(files, sets, environment)
     assert loaded.settings is not None, "layers with errors are refused"
     try:
         policy = compile_policy(loaded.settings, loaded.deprecated_fields)
