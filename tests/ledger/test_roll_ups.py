@@ -165,8 +165,9 @@ class Scene:
                 module.merge(ledger.connection, ledger.table, ROLL_UPS, NOW)
             else:  # an older day comes by another way
                 ledger.connection.execute(
-                    "CREATE OR REPLACE TEMP TABLE usage_staged AS SELECT * EXCLUDE (token, at_least) "
-                    "REPLACE (uuid() AS id, admitted_at - INTERVAL 40 DAY AS admitted_at) "
+                    "CREATE OR REPLACE TEMP TABLE usage_staged AS "
+                    "SELECT * EXCLUDE (token, at_least) REPLACE (uuid() AS id, "
+                    "admitted_at - INTERVAL 40 DAY AS admitted_at) "
                     "FROM usage_record LIMIT 3"
                 )
                 ledger.append(LedgerTable.USAGE_RECORD, "temp.usage_staged")

@@ -34,8 +34,8 @@ Progress = Callable[[int, int], None]
 """Called with how many records are summed, and how many there are."""
 
 QUARTER = "time_bucket(INTERVAL 15 MINUTE, admitted_at) AS admitted_at"
-"""Offsets of all zones are whole quarters of an hour, and change at those, since 2021: so a day of any
-zone is a whole number of rows."""
+"""Since 2021 the offsets of all zones are whole quarters of an hour, and change at such: a day of
+any zone is a whole number of rows."""
 
 
 @dataclass(frozen=True, slots=True)
