@@ -384,7 +384,12 @@ class Runtime:
         return await _aside(self.parts, query)
 
     def audit(
-        self, limit: int, since: datetime | None = None, kinds: Collection[str] = ()
+        self,
+        limit: int,
+        since: datetime | None = None,
+        kinds: Collection[str] = (),
+        *,
+        until: datetime | None = None,
     ) -> list[AuditEvent]:
         """Return the newest audit events, the newest last (AUD-3).
 
@@ -392,6 +397,7 @@ class Runtime:
             limit: How many at most, >= 0.
             since: The first instant, inclusive, aware; ``None`` is the beginning.
             kinds: The kinds wanted; none is all.
+            until: The end, exclusive, aware; ``None`` is now.
         """
         if not os.path.lexists(self.ledger_path) and self.bookkeeping.place.exists:
             position, _ = self.audit_head()
@@ -400,7 +406,7 @@ class Runtime:
         from corvus.ledger.verify import audit_events
 
         with self.ledger() as ledger:
-            return audit_events(ledger, limit=limit, since=since, kinds=kinds)
+            return audit_events(ledger, limit=limit, since=since, until=until, kinds=kinds)
 
     def audit_head(self) -> tuple[int, str]:
         """Return position and hash of the newest audit event, as the store knows it (AUD-2).
