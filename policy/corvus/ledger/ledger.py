@@ -287,8 +287,7 @@ def open_file(
         write: Open for writing.
         timeout_seconds: How long to wait while others hold the ledger, >= 0.
         clock: Stamps applied migrations; the machine's by default.
-        on_upgrade: Called while the records of an older ledger are summed, with how many are, and
-            how many there are.
+        on_upgrade: Called with how many records of an older ledger are summed, and of how many.
     """
     # NOTE: os.path answers False where Path raises, as below a folder one may not enter.
     if not path.name or os.path.isdir(path):
@@ -303,13 +302,8 @@ def open_file(
         )
     deadline = time.monotonic() + timeout_seconds
     with ledger_lock(path, write=write, timeout_seconds=timeout_seconds):
-        ledger = _opened(
-            path,
-            write=write,
-            deadline=deadline,
-            clock=clock or SystemClock(),
-            on_upgrade=on_upgrade,
-        )
+        clock = clock or SystemClock()
+        ledger = _opened(path, write=write, deadline=deadline, clock=clock, on_upgrade=on_upgrade)
         try:
             yield ledger
         finally:
