@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
-from corvus.base.money import nano_usd
+from corvus.base.money import NANO_USD_PER_USD, nano_usd
 from corvus.base.period import Period
 from corvus.base.time import microseconds
 from corvus.governor.engine import Engine
-from corvus.governor.rules import SumPlace, part_of_call
+from corvus.governor.rules import SumPlace, budgets_to_register, part_of_call
 from corvus.governor.thresholds import is_open, note_sums
 from corvus.model.budget import Budget, Measure, part_named
+from corvus.model.policy import Policy
 from corvus.model.request import Request
 from corvus.store.api import BalanceKey, StoredBalance
 from corvus.store.unit import Unit
@@ -36,6 +37,11 @@ class SumOf(NamedTuple):
     amount: int
 
 
+def budgets_by_name(policy: Policy) -> dict[str, Budget]:
+    """Return the budgets that a case may name: the policy's, and that of missions."""
+    return {budget.name: budget for budget in budgets_to_register(policy)}
+
+
 def stated_sums(sums: Mapping[str, StatedSum], budgets: Mapping[str, Budget]) -> Iterator[SumOf]:
     """Yield the sums of a table, each in the unit of its budget.
 
@@ -55,6 +61,14 @@ def stated_sums(sums: Mapping[str, StatedSum], budgets: Mapping[str, Budget]) ->
 def amount_of(number: Number, measure: Measure) -> int:
     """Return a number of USD, tokens or calls in the unit of its measure."""
     return nano_usd(number) if measure is Measure.USD else int(number)
+
+
+def number_of(amount: int, measure: Measure) -> Number:
+    """Write an amount in the unit of a budget, exact and as short as that is."""
+    if measure is not Measure.USD:
+        return amount
+    usd = (Decimal(amount) / NANO_USD_PER_USD).normalize()
+    return int(usd) if usd == usd.to_integral_value() else usd
 
 
 class Sums:
