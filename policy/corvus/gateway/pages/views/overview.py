@@ -20,6 +20,8 @@ from corvus.model.spend import Spend
 from corvus.model.status_report import StatusReport
 
 _TILES = ("day", "month", "session")
+_REFUSED = 4
+"""How many kinds of refusals are listed first."""
 
 
 @page("", live_seconds=2.0, menu=1)
@@ -37,9 +39,12 @@ def overview(request: PageRequest) -> Page:
         "tiles": (),
         "unpriced": None,
         "status": None,
+        "parked": 0,
+        "refused": _refused(summary.refused.rows or ()),
     }
     try:
         status = request.service.governor.status(session)
+        data["parked"] = len(request.service.governor.approvals())
     except StoreError as error:
         data["fault"] = fault_kind(error)
         return Page("overview", data, headline=request.words("fault.store.title"))
@@ -56,6 +61,12 @@ def overview(request: PageRequest) -> Page:
         "unpriced": _unpriced(status),
     }
     return Page("overview", data, headline=_headline(request, policy, meters, governing))
+
+
+def _refused(rows: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+    """Return what was refused today: how many calls, and those refused last."""
+    calls = sum(row["denied_calls"] for row in rows)
+    return {"calls": calls, "rows": rows[:_REFUSED], "more": max(0, len(rows) - _REFUSED)}
 
 
 def _headline(
