@@ -50,6 +50,13 @@ OF_A_ROW = {
     "reset a part": ("/parts?budget=each-session-agent", "a[href*='/reset?']"),
 }
 """Forms whose address names something of a row: the page that leads there, and the link."""
+OPENED = {
+    "picker": ("/history", "#span summary"),
+    "data of the chart": ("/history", "#data summary"),
+    "choice of a chart": ("/reports/spend/by-model", "#draw summary"),
+    "bindings of a token": ("/token-new", "details summary"),
+}
+"""What opens on a page: the page, and what is pressed."""
 STATUSES = {
     "history of no time": 422,
     "report with a wrong number": 422,
