@@ -53,11 +53,13 @@ if TYPE_CHECKING:
     from corvus.governor.engine import Listener
     from corvus.governor.governor import Governor
     from corvus.governor.recount import History
+    from corvus.governor.shadow.tallies import ShadowCount
     from corvus.ledger.ledger import Ledger
     from corvus.model.decision import Decision
     from corvus.model.parts import PartsPage, PartsQuery
     from corvus.model.request import Request
     from corvus.model.steering import AuditEvent
+    from corvus.shadow import Shadow
     from corvus.store.place import StorePlace
     from corvus.store.standing import TargetStanding
     from corvus.store.store import Store
@@ -143,6 +145,34 @@ class Runtime:
         return self.loaded.documents if self.loaded is not None else ()
 
     @cached_property
+    def shadow(self) -> Shadow | None:
+        """The shadow policy that the config names; ``None`` when it names none (PLN-2)."""
+        from corvus.shadow import open_shadow
+
+        if self.loaded is None:
+            return None
+        return open_shadow(self.loaded, has_leases=self.has_leases)
+
+    @property
+    def shadow_policy(self) -> Policy | None:
+        """What calls are judged by and never refused."""
+        return self.shadow.policy if self.shadow is not None else None
+
+    def shadow_counts(self) -> list[ShadowCount]:
+        """Return what the shadow policy would have done so far, by a look next to any writer.
+
+        Raises:
+            StoreError: The store is there and cannot be read.
+        """
+        from corvus.governor.shadow.tallies import shadow_counts
+
+        policy, place = self.shadow_policy, self.bookkeeping.place
+        if policy is None or not place.exists:
+            return []
+        with place.looking() as look:
+            return shadow_counts(look, policy.content_hash) if look.is_current else []
+
+    @cached_property
     def bookkeeping(self) -> Bookkeeping:
         """What keeps the store and the ledger in agreement."""
         from corvus.bookkeeping import Bookkeeping
@@ -225,6 +255,7 @@ class Runtime:
                 listeners=listeners,
                 history=history,
                 notify=self.notify,
+                shadow=self.shadow_policy,
             )
             if self.policy.enabled:
                 governor.note_limits(self.governing, local_actor())
@@ -450,7 +481,12 @@ class Runtime:
         with self.bookkeeping.store() as store:
             history = self.bookkeeping.history(store)
             yield Governor(
-                self.policy, store, books=self.books, history=history, notify=self.notify
+                self.policy,
+                store,
+                books=self.books,
+                history=history,
+                notify=self.notify,
+                shadow=self.shadow_policy,
             )
 
     def decide(
@@ -581,13 +617,14 @@ def _balance(budget: Budget, spend: Spend | None, window: Window | None) -> Bala
     return Balance(budget, used.of(budget.measure), resets_at=window.end if window else None)
 
 
-def open_runtime(
+def open_runtime(  # noqa: PLR0913 - where each layer and place comes from
     config: str | Path | Sequence[str | Path] = (),
     *,
     sets: Sequence[str] = (),
     ledger: str | Path | None = None,
     clock: Clock | None = None,
     environment: Mapping[str, str] = os.environ,
+    texts: Mapping[Path, bytes] | None = None,
 ) -> Runtime:
     """Read the config and the ``CORVUS_…`` variables, compile them and find the ledger.
 
@@ -598,13 +635,14 @@ def open_runtime(
         ledger: The ledger named by the user; else the config's, else the default place.
         clock: The clock to read; the machine's by default.
         environment: The variables; those of the process by default.
+        texts: What is read in place of some of the files, such as their state at a revision.
 
     Raises:
         ConfigError: A file, a variable or a word has errors; it carries all of them. Or what they
             say cannot be compiled: a malformed glob (CFG-10), or two prices of one model (PRC-4).
     """
     files = (config,) if isinstance(config, str | Path) else config
-    located, loaded = load_layers(files, sets, environment)
+    located, loaded = load_layers(files, sets, environment, texts)
     assert loaded.settings is not None, "layers with errors are refused"
     try:
         policy = compile_policy(loaded.settings, loaded.deprecated_fields)

@@ -32,6 +32,7 @@ PARAMETERS: dict[str, dict[str, object]] = {
     "budgets/expected-holds": {},
     "budgets/ladder": {"since": "2026-04-01"},
     "budgets/overruns": {},
+    "budgets/shadow": {"since": "2026-04-01"},
     "budgets/status-over-time": {"as_of": "2026-04-08T12:00:00Z", "windows": 2},
     "budgets/warnings": {},
     "prices/changes": {},

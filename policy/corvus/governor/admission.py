@@ -34,6 +34,7 @@ from corvus.governor.scopes import (
     stop_mission,
 )
 from corvus.governor.settlement import expire, upkeep
+from corvus.governor.shadow.judging import note_shadow
 from corvus.governor.shares import with_shares
 from corvus.governor.thresholds import is_open, note_admitted, note_refused, note_settled
 from corvus.governor.weighing import Case, exceeded, weigh
@@ -92,7 +93,7 @@ def reserve(
     case = weigh(unit, rules, register, request)
     if case.mission is not None:
         keep_mission(unit, case.mission)
-    step = _step(unit, rules, register, attempt, case)
+    step = step_of(unit, rules, register, attempt, case)
     if isinstance(step, Stop):
         pause, more = _pause(unit, rules, attempt, (case, step))
         return pause, events + more
@@ -109,7 +110,7 @@ def evaluate(unit: Unit, rules: Rules, register: Register, attempt: Attempt) -> 
     A call that would wait, or be parked, is refused, with that rung in the decision.
     """
     case = weigh(unit, rules, register, attempt.request)
-    step = _step(unit, rules, register, attempt, case)
+    step = step_of(unit, rules, register, attempt, case)
     if step is None:
         return case.decision
     if isinstance(step, Stop):
@@ -120,9 +121,10 @@ def evaluate(unit: Unit, rules: Rules, register: Register, attempt: Attempt) -> 
     return _described(step.case.decision, step, attempt)
 
 
-def _step(
+def step_of(
     unit: Unit, rules: Rules, register: Register, attempt: Attempt, case: Case
 ) -> Passage | Stop | None:
+    """Return how a weighed call passes, or why not now; ``None`` refuses it. Nothing is written."""
     ladder = Ladder(unit, rules, lambda form: weigh(unit, rules, register, form), attempt)
     approval = attempt.approval
     if approval is not None and approval.state is ApprovalState.APPROVED:
@@ -239,8 +241,10 @@ def _let_pass(
 ) -> tuple[Decision, list[Event]]:
     """Admit a call, in the form in which it passes."""
     case, override = passage.case, passage.override
-    request = case.request
     events: list[Event] = []
+    if rules.shadow is not None and override is None and passage.approval is None:
+        case, events = note_shadow(unit, rules, register, case, attempt)
+    request = case.request
     if request.estimate_nano_usd is None:
         events.append(_unpriced(request, refused=False))
     events += note_admitted(unit, rules, case.sums, case.decision.statuses, request)
