@@ -33,6 +33,7 @@ PAGES = {
     "report of days": "/reports/spend/history-by-day?since=last-7-days",
     "report with a wrong number": "/reports/spend/sessions?rows=0",
     "report with a mistake": "/reports/spend/by-model?since=someday",
+    "shadow": "/shadow",
     "tokens": "/tokens",
     "new token": "/token-new",
     "configuration": "/config",

@@ -16,6 +16,7 @@ from corvus.gateway.pages.chart import Point, bars_of
 from corvus.gateway.pages.meters import BLOCKING, Meter, meter_of
 from corvus.gateway.pages.page import Page, PageRequest, fault_kind, page
 from corvus.gateway.pages.summary import summary_of
+from corvus.gateway.pages.views.shadow import problem_of
 from corvus.governor.shadow.marks import ShadowOutcome
 from corvus.governor.shadow.tallies import ShadowCount
 from corvus.model.policy import Policy
@@ -45,7 +46,7 @@ def overview(request: PageRequest) -> Page:
         "parked": 0,
         "refused": _refused(summary.refused.rows or ()),
         "shadow": request.service.runtime.shadow,
-        "shadow_problem": request.service.shadow_problem,
+        "shadow_problem": problem_of(request),
         "shadow_counts": (),
     }
     try:
