@@ -24,7 +24,6 @@ DATA = (
     "nobody",
     "corvus agent -- COMMAND",
     "a-provider/models/",
-    "refused day",
 )
 """What people and programs of the place wrote: shown as it is."""
 
@@ -39,7 +38,7 @@ def seen(page: str) -> str:
     text = words(f"{body} {' · '.join(heard)}")
     for one in DATA:
         text = text.replace(one, " ")
-    return re.sub(r"\S*/\S*\.toml\S*", " ", text)
+    return re.sub(r"\S*/\S*\.toml\S*|[0-9a-f]{16}:\w+:\w+", " ", text)  # files, and marks of calls
 
 
 @pytest.fixture(scope="module")
