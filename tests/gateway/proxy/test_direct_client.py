@@ -60,13 +60,14 @@ class Place:
 
     Attributes:
         connections: How many it has accepted.
+        ended: How many of them have ended.
         requests: What it was sent, whole.
     """
 
     def __init__(self, script: Script, silence_seconds: float = 5) -> None:
         self.script = script
         self.client = DirectClient(silence_seconds)
-        self.connections = 0
+        self.connections = self.ended = 0
         self.requests: list[bytes] = []
         self.sent = self.port = 0
         self.scheme = "http"
@@ -79,6 +80,14 @@ class Place:
             pass
         finally:
             writer.close()
+            self.ended += 1
+
+    async def until_ended(self, count: int) -> None:
+        """Wait until so many connections have ended, on both sides."""
+        async with asyncio.timeout(10):
+            while self.ended < count:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
 
     async def read(self, reader: asyncio.StreamReader) -> bytes:
         """Read a request without body, or with ``content-length``."""
@@ -177,8 +186,10 @@ def test_an_answer_is_read_however_it_ends(
     pieces: tuple[bytes, ...], ends: bool, body: bytes
 ) -> None:
     async def test(made: Place) -> None:
-        for _ in range(2):
+        for number in range(2):
             assert (await made.ask()).body == body
+            if ends:
+                await made.until_ended(number + 1)
         assert made.connections == (2 if ends else 1)
 
     run(answering(*pieces, ends=ends, pause=0.005), test)
@@ -255,7 +266,7 @@ def test_what_comes_behind_an_answer_is_nobody_s(more: bytes, is_later: bool) ->
 
     async def test(made: Place) -> None:
         assert await made.ask() == (200, b"hi")
-        await asyncio.sleep(0.1)
+        await made.until_ended(1)
         assert await made.ask() == (200, b"hi")
         assert made.connections == 2
 
@@ -312,9 +323,9 @@ def test_only_what_changes_nothing_is_sent_again_over_a_new_connection(
 
 def test_a_kept_connection_that_was_closed_is_not_used() -> None:
     async def test(made: Place) -> None:
-        for _ in range(3):
+        for number in range(3):
             assert await made.ask() == (200, b"hi")
-            await asyncio.sleep(0.1)
+            await made.until_ended(number + 1)
         assert made.connections == 3
         assert made.sent == 3
 
