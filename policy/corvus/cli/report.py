@@ -322,7 +322,9 @@ def _draw(report: Report, table: Table, file: Path) -> None:
     chart = report.header.chart
     assert chart is not None, "asked for before the report ran"
     amounts = [amount(cell) for cell in table.values(chart.y)]
-    drawing = Drawing(report.header.title, *chart_words(table, chart), amounts)
+    (column,) = (one for one in table.columns if one.name == chart.y)
+    unit = " (USD)" if column.is_money else ""
+    drawing = Drawing(report.header.title + unit, *chart_words(table, chart), amounts)
     drawn = drawing.bytes_of(file.suffix.lower())
     with whole_file(file) as path:
         path.write_bytes(drawn)
