@@ -50,7 +50,7 @@ def value_name(parameter: Any, context: Any) -> str:
     """Return what the value of an option is called: `PATH`, `TEXT`, `NUMBER`, or the choices."""
     if parameter.metavar:
         return str(parameter.metavar)
-    inner = parameter.display_type(context).strip("<>").removeprefix("list[").rstrip("]")
+    inner: str = parameter.display_type(context).strip("<>").removeprefix("list[").rstrip("]")
     return _NAMES.get(inner, inner)
 
 
