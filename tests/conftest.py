@@ -181,22 +181,23 @@ RecordCalls = Callable[..., Path]
 @pytest.fixture(scope="session")
 def record_calls() -> RecordCalls:
     """Make a ledger at a path and put calls into it; each says only what is unusual of it."""
+    return record_calls_into
 
-    def record(path: Path, *calls: dict[str, object]) -> Path:
-        from corvus.ledger.ledger import open_ledger
 
-        with open_ledger(path, write=True) as ledger:
-            for call in calls:
-                at = call["admitted_at"]
-                row = {"requested_at": at, "settled_at": at} | _USUAL_CALL | call
-                names, marks = ", ".join(row), ", ".join(f"${name}" for name in row)
-                ledger.connection.execute(
-                    f"INSERT INTO usage_record (id, {names}) VALUES (uuidv7(), {marks})",  # noqa: S608 - names of this file
-                    row,
-                )
-        return path
+def record_calls_into(path: Path, *calls: dict[str, object]) -> Path:
+    """Make a ledger at a path and put calls into it; each says only what is unusual of it."""
+    from corvus.ledger.ledger import open_ledger
 
-    return record
+    with open_ledger(path, write=True) as ledger:
+        for call in calls:
+            at = call["admitted_at"]
+            row = {"requested_at": at, "settled_at": at} | _USUAL_CALL | call
+            names, marks = ", ".join(row), ", ".join(f"${name}" for name in row)
+            ledger.connection.execute(
+                f"INSERT INTO usage_record (id, {names}) VALUES (uuidv7(), {marks})",  # noqa: S608 - names of this file
+                row,
+            )
+    return path
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,7 +7,7 @@ wired elsewhere.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -384,7 +384,12 @@ class Runtime:
         return await _aside(self.parts, query)
 
     def audit(
-        self, limit: int, since: datetime | None = None, kinds: Collection[str] = ()
+        self,
+        limit: int,
+        since: datetime | None = None,
+        kinds: Collection[str] = (),
+        *,
+        until: datetime | None = None,
     ) -> list[AuditEvent]:
         """Return the newest audit events, the newest last (AUD-3).
 
@@ -392,6 +397,7 @@ class Runtime:
             limit: How many at most, >= 0.
             since: The first instant, inclusive, aware; ``None`` is the beginning.
             kinds: The kinds wanted; none is all.
+            until: The end, exclusive, aware; ``None`` is now.
         """
         if not os.path.lexists(self.ledger_path) and self.bookkeeping.place.exists:
             position, _ = self.audit_head()
@@ -400,7 +406,7 @@ class Runtime:
         from corvus.ledger.verify import audit_events
 
         with self.ledger() as ledger:
-            return audit_events(ledger, limit=limit, since=since, kinds=kinds)
+            return audit_events(ledger, limit=limit, since=since, until=until, kinds=kinds)
 
     def audit_head(self) -> tuple[int, str]:
         """Return position and hash of the newest audit event, as the store knows it (AUD-2).
@@ -581,6 +587,7 @@ def open_runtime(
     sets: Sequence[str] = (),
     ledger: str | Path | None = None,
     clock: Clock | None = None,
+    environment: Mapping[str, str] = os.environ,
 ) -> Runtime:
     """Read the config and the ``CORVUS_…`` variables, compile them and find the ledger.
 
@@ -590,13 +597,14 @@ def open_runtime(
         sets: ``KEY=VALUE`` words, the highest layer: ``cost.daily_limit_usd=25``.
         ledger: The ledger named by the user; else the config's, else the default place.
         clock: The clock to read; the machine's by default.
+        environment: The variables; those of the process by default.
 
     Raises:
         ConfigError: A file, a variable or a word has errors; it carries all of them. Or what they
             say cannot be compiled: a malformed glob (CFG-10), or two prices of one model (PRC-4).
     """
     files = (config,) if isinstance(config, str | Path) else config
-    located, loaded = load_layers(files, sets, os.environ)
+    located, loaded = load_layers(files, sets, environment)
     assert loaded.settings is not None, "layers with errors are refused"
     try:
         policy = compile_policy(loaded.settings, loaded.deprecated_fields)

@@ -83,5 +83,5 @@ def test_a_period_with_a_history_has_its_report() -> None:
 def test_every_language_has_words_for_each_period(language: str) -> None:
     words = tomllib.loads(files("corvus.wording").joinpath(f"{language}.toml").read_text("utf-8"))
     assert list(Period) == sorted(words["period"], key=list(Period).index)
-    shown = [period for period in HISTORY_PERIODS if period.buckets_shown]
+    shown = [period for period in HISTORY_PERIODS if period.calendar]
     assert list(words["history"]["periods"]) == shown

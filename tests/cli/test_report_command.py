@@ -219,7 +219,7 @@ def test_missing_ledger_says_what_to_type(tmp_path: Path) -> None:
         (["by-model", "--since", "soon"], "'soon' is not a time: try 7d"),
         (["history-by-session", "--since", "7d"], "takes no --since; its parameters"),
         (["history-by-day", "--since", "2020-01"], "days long, at most 366 are shown"),
-        (["history-by-day", "-p", "days=367"], "days must be in 1..=366, got 367"),
+        (["history-by-day", "-p", "days=367"], "days must be from 1 to 366, got 367"),
         (["by-model", "--format", "xml"], "--format must be one of table, kv"),
         (["by-model", "--format", "parquet"], "name a file with -o"),
         (["by-model", "--format", "table", "-o", "x.txt"], "a table is for a terminal"),

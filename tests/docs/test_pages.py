@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from corvus.config.check.cases.file_names import is_test_file
 from corvus.config.check.check import check_text
 from tests.clients.upstream import Upstream
 from tests.docs.forms import mistake_in
@@ -146,7 +147,8 @@ class Following:
         name = block.mark.removeprefix("file ") if block.mark.startswith("file ") else ""
         if name:
             (self._reader.folder / name).write_text(block.text)
-        found = check_text(block.text.encode(), "corvus.toml").diagnostics
+        shown = name if is_test_file(name) else "corvus.toml"
+        found = check_text(block.text.encode(), shown).diagnostics
         accepted = block.mark.removeprefix("warns ").split(", ")
         assert {one.code for one in found} <= {*accepted}, found
 

@@ -17,7 +17,7 @@ from corvus.cli.check import main, price_clashes
 from corvus.cli.exits import Exit
 from corvus.config.check.check import Options, check_paths
 from corvus.config.check.codes import ABOVE_FILES, CODES
-from corvus.config.check.json_codes import OF_DOCUMENTS
+from corvus.config.check.codes_elsewhere import OF_DOCUMENTS, OF_TESTS
 from corvus.config.check.subject import PriceFacts
 from corvus.config.toml.bounds import MAX_BYTES
 from corvus.diagnostics.codes import CodeInfo
@@ -67,8 +67,9 @@ SITUATIONS: dict[str, Callable[[Path], str]] = {
     "unusable-settings": _unusable_settings,
 }
 """What each code needs: sets it up in an empty folder and returns the argument of the check."""
-REPORTED = [info for info in CODES.values() if info not in (*ABOVE_FILES, *OF_DOCUMENTS)]
-"""What stands above the files, variables and options, is not what a check looks at, nor is JSON."""
+_ELSEWHERE = (*ABOVE_FILES, *OF_DOCUMENTS, *OF_TESTS)
+"""Variables and options, JSON, and what a run of policy tests finds: no check looks at these."""
+REPORTED = [info for info in CODES.values() if info not in _ELSEWHERE]
 SHOWN_IN_A_FILE = [info for info in CODES.values() if info.bad_is_text]
 
 

@@ -82,8 +82,8 @@ def test_value_is_read_by_the_declared_type(
 @pytest.mark.parametrize(
     ("parameter", "given", "message"),
     [
-        (DAYS, "0", "parameter days must be in 1..=366, got 0"),
-        (DAYS, 367, "parameter days must be in 1..=366, got 367"),
+        (DAYS, "0", "parameter days must be from 1 to 366, got 0"),
+        (DAYS, 367, "parameter days must be from 1 to 366, got 367"),
         (DAYS, "1.0", "must be a whole number, got '1.0'"),
         (DAYS, "1_0", "must be a whole number"),
         (DAYS, "٣", "must be a whole number"),

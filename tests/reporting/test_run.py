@@ -92,7 +92,7 @@ def test_history_windows_beyond_their_range_are_refused(
     connection: duckdb.DuckDBPyConnection, name: str, parameter: str, value: int
 ) -> None:
     """UP-V17, REP-5."""
-    with pytest.raises(ReportParameterInvalid, match=f"parameter {parameter} must be in 1"):
+    with pytest.raises(ReportParameterInvalid, match=f"parameter {parameter} must be from 1"):
         run_report(connection, load_catalog().find(name), {parameter: value, "as_of": "2026-04-06"})
 
 

@@ -14,7 +14,31 @@ from corvus.model.decision import BudgetState
 from corvus.model.steering import AuditKind, MissionOutcome, SessionOutcome
 from corvus.reporting.catalog import load_catalog
 from corvus.wording.words import DEFAULT, FROM_HEADERS, LANGUAGES, language_of, load_words
+from tests.wording.raised import sentences
 
+NOT_ON_PAGES = {
+    "no host {} has slices of this store; there is {}",
+    "several hosts are called {}: name one by its id, {}",
+    "host {} still renews: it may use what it has until {} UTC; end it, and it gives back what it "
+    "does not need",
+    "session {} already had a mission {}; resume it (resume=True), or choose another id",
+    "session {} has {} missions",
+    "{} has {} USD left to share, which is less than {} USD",
+    "{} has nothing left to share",
+    "a share of {} would be nothing",
+    "mission {} has ended: it has nothing to share",
+    "mission {} has its own share of {}",
+    "mission {} has {} missions above it already",
+    "{} has no limit to have a percentage of; name a share in USD",
+    "there is a token {} already: revoke it, or take another name",
+    "there is no good token {}: see `corvus token list`",
+    "--reports-dir {} is no folder",
+    "cannot read {}: {}",
+    "history window must be greater than zero, got {} ({})",
+    "history window is too large, got {} ({})",
+}
+"""No page starts a mission, reclaims slices of a host or reads other reports; tokens have their own
+words there."""
 ROOT = Path(__file__).parents[2] / "policy" / "corvus"
 REPORTS = load_catalog().reports.values()
 
@@ -97,6 +121,31 @@ def test_every_report_is_told_in_other_languages(language: str) -> None:
             assert words.has(f"parameter_hint.{one.name}")
     told = {key.split(".")[1] for key in texts(language) if key.startswith("report.")}
     assert told == {each.name for each in REPORTS}
+
+
+@pytest.mark.parametrize("language", [one for one in LANGUAGES if one != DEFAULT])
+def test_what_errors_say_on_pages_is_said_in_other_languages(language: str) -> None:
+    """A new sentence of an error that a page may show has its words, or it is not shown there."""
+    words = load_words(language)
+    raised = sentences()
+    assert len(raised) > 30
+    missing = {text: where for text, where in raised.items() if not words.said(text)}
+    assert {text: where for text, where in missing.items() if text not in NOT_ON_PAGES} == {}
+    assert missing.keys() >= NOT_ON_PAGES, "a sentence of nothing"
+
+
+def test_a_sentence_keeps_its_values_and_words_those_that_are_sentences() -> None:
+    spanish = load_words("es")
+    for sentence, said in (
+        ("there is no session 'a{b}'", "no hay ninguna sesión 'a{b}'"),
+        (
+            "parameter rows must be a whole number, got 'x'",
+            "Debe ser un número entero, no 'x'.",
+        ),
+        ("no such sentence", ""),
+    ):
+        assert spanish.said(sentence) == said
+        assert load_words("en").said(sentence) == sentence
 
 
 def asked_for() -> set[str]:

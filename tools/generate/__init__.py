@@ -18,6 +18,7 @@ from corvus.config.model import quick
 from corvus.prices.book import BOOK_PATH
 from tools.checkout import HERE
 from tools.generate import (
+    case_schema,
     command_reference,
     config_reference,
     config_schemas,
@@ -59,7 +60,7 @@ def generated() -> dict[Path, str]:
             "the price book is of another genai-prices: delete it to compile it again",
             file=sys.stderr,
         )
-    schemas = config_schemas.published() | answers.published()
+    schemas = config_schemas.published() | case_schema.published() | answers.published()
     return {
         **({} if book is None else {BOOK_PATH: book}),
         Path(quick.DATA): settings_core.render(),

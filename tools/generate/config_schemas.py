@@ -27,7 +27,7 @@ from corvus.config.toml.values import Table, as_items, is_table, shown
 from corvus.model.budget import TAG
 from tools.generate.budget_schema import coherence
 
-_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _LIMITS_OF_SCHEMA = (
     "corvus check is the authority. JSON Schema takes 80.0 for an integer, and cannot compare keys "
     "of several tables, names of budgets, or decimal places. A TOML date is a string here. In a "
@@ -49,21 +49,21 @@ def published() -> dict[str, Table]:
 def document(dialect: Dialect) -> Table:
     """Return the schema of a dialect as data."""
     raw = Settings.model_json_schema()
-    definitions = _table(raw.pop("$defs"))
+    definitions = table_of(raw.pop("$defs"))
     if dialect is Dialect.CORVUS:
-        _take_native_only(raw, *map(_table, definitions.values()))
+        _take_native_only(raw, *map(table_of, definitions.values()))
     tables: dict[str, object] = {
-        name: _for_editors(_table(_plain(_with_defaults(name, _table(body)))))
+        name: for_editors(table_of(plain(with_defaults(name, table_of(body)))))
         for name, body in definitions.items()
     }
-    root = _table(_plain(raw))
-    budget = _table(tables["BudgetSettings"])
+    root = table_of(plain(raw))
+    budget = table_of(tables["BudgetSettings"])
     tables["BudgetSettings"] = {**budget, "allOf": coherence()}
     for alias in ALIASES:
         _add_alias(tables, alias, dialect)
-    for table in (root, *map(_table, tables.values())):
-        _describe_tables(table, tables)
-    properties = _table(root["properties"])
+    for table in (root, *map(table_of, tables.values())):
+        describe_tables(table, tables)
+    properties = table_of(root["properties"])
     for name in GOVERNED:
         _open(tables, name, dialect)
     for key in sorted(host_keys(dialect)):
@@ -71,7 +71,7 @@ def document(dialect: Dialect) -> Table:
     if dialect.is_host:
         root |= _of_host(dialect)
     return {
-        "$schema": _DRAFT,
+        "$schema": DRAFT,
         "$id": schema_url(f"config.{dialect}"),
         "$comment": _LIMITS_OF_SCHEMA,
         "title": _TITLES[dialect],
@@ -80,24 +80,25 @@ def document(dialect: Dialect) -> Table:
     }
 
 
-def _table(value: object) -> Table:
+def table_of(value: object) -> Table:
+    """Return what pydantic has written as a table."""
     assert is_table(value), "pydantic writes tables here"
     return value
 
 
-def _plain(schema: object) -> object:
+def plain(schema: object) -> object:
     """Take away null, which TOML lacks, and titles, which say nothing; write amounts as numbers."""
     if not is_table(schema):
-        return [_plain(item) for item in as_items(schema)] or schema
+        return [plain(item) for item in as_items(schema)] or schema
     cleaned: Table = {}
     for key, value in schema.items():
         if key in _UNPUBLISHED or (key == "default" and value is None):
             continue
-        inner = _table(value) if key == "properties" else None
+        inner = table_of(value) if key == "properties" else None
         cleaned[key] = (
-            {name: _plain(body) for name, body in inner.items()} if inner else _plain(value)
+            {name: plain(body) for name, body in inner.items()} if inner else plain(value)
         )
-    branches = [_table(branch) for branch in as_items(cleaned.get("anyOf"))]
+    branches = [table_of(branch) for branch in as_items(cleaned.get("anyOf"))]
     own = [branch for branch in branches if branch.get("type") != "null"]
     if len(own) < len(branches):
         del cleaned["anyOf"]
@@ -110,10 +111,10 @@ def _plain(schema: object) -> object:
     return cleaned
 
 
-def _for_editors(table: Table) -> Table:
+def for_editors(table: Table) -> Table:
     """Say the same so that an editor shows one message for one mistake, and offers every key."""
     named = {
-        key: _with_named_keys(_table(body)) for key, body in _table(table["properties"]).items()
+        key: _with_named_keys(table_of(body)) for key, body in table_of(table["properties"]).items()
     }
     required = as_items(table.get("required"))
     nested = [body for body in named.values() if "$ref" in body or "properties" in body]
@@ -130,12 +131,12 @@ def _for_editors(table: Table) -> Table:
 
 def _with_named_keys(schema: Table) -> Table:
     """Name the attributes of ``match``: editors do not complete from ``propertyNames``."""
-    branches = as_items(_table(schema.get("propertyNames", {})).get("anyOf"))
-    names = [name for branch in branches for name in as_items(_table(branch).get("enum"))]
+    branches = as_items(table_of(schema.get("propertyNames", {})).get("anyOf"))
+    names = [name for branch in branches for name in as_items(table_of(branch).get("enum"))]
     if not names:
         return schema
-    each = _table(schema["additionalProperties"])
-    patterns = [str(branch["pattern"]) for branch in map(_table, branches) if "pattern" in branch]
+    each = table_of(schema["additionalProperties"])
+    patterns = [str(branch["pattern"]) for branch in map(table_of, branches) if "pattern" in branch]
     return {
         **schema,
         "additionalProperties": {**each, "description": match_text(TAG)},
@@ -148,16 +149,16 @@ def _number(amount: Decimal) -> int | float:
     return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 
-def _with_defaults(name: str, body: Table) -> Table:
+def with_defaults(name: str, body: Table) -> Table:
     """State the default of a list, which pydantic leaves out because it is made by a function."""
     model = next(each for each in _models(StrictTable) if each.__name__ == name)
     if body.get("required"):
         return body
     example = model()
-    properties = _table(body["properties"])
+    properties = table_of(body["properties"])
     stated = {
-        key: {"default": [*getattr(example, key)], **_table(schema)}
-        if _table(schema).get("type") == "array"
+        key: {"default": [*getattr(example, key)], **table_of(schema)}
+        if table_of(schema).get("type") == "array"
         else schema
         for key, schema in properties.items()
     }
@@ -170,22 +171,22 @@ def _models(base: type[StrictTable]) -> Iterator[type[StrictTable]]:
         yield from _models(model)
 
 
-def _describe_tables(parent: Table, tables: Mapping[str, object]) -> None:
+def describe_tables(parent: Table, tables: Mapping[str, object]) -> None:
     """Say of each inner table what it is where it is named, too: an editor shows that place."""
-    for body in map(_table, _table(parent["properties"]).values()):
+    for body in map(table_of, table_of(parent["properties"]).values()):
         if "description" not in body and isinstance(reference := body.get("$ref"), str):
-            named = _table(tables[reference.removeprefix("#/$defs/")])
+            named = table_of(tables[reference.removeprefix("#/$defs/")])
             body["description"] = named["description"]
 
 
 def _add_alias(tables: dict[str, object], alias: Alias, dialect: Dialect) -> None:
     """Publish a deprecated key with its timeline (DEP-6), or as a host's own (DEP-7)."""
-    properties = _table(_table(tables[_model_of(alias.old[0])])["properties"])
+    properties = table_of(table_of(tables[_model_of(alias.old[0])])["properties"])
     if reading := alias.reading(dialect):
         meaning = f"The {reading.host} runtime reads it as {reading.meaning}; corvus does not."
         properties[alias.old[-1]] = _unseen(meaning)
         return
-    canonical = _table(properties[alias.new[-1]])
+    canonical = table_of(properties[alias.new[-1]])
     properties[alias.old[-1]] = {
         **{key: value for key, value in canonical.items() if key != "default"},
         "deprecated": True,
@@ -206,15 +207,15 @@ def _model_of(table: str) -> str:
 def _take_native_only(*tables: Table) -> None:
     """Take away what the corvus runtime would refuse."""
     for table in tables:
-        properties = _table(table["properties"])
+        properties = table_of(table["properties"])
         table["properties"] = {
-            key: body for key, body in properties.items() if not _table(body).get(NATIVE_ONLY)
+            key: body for key, body in properties.items() if not table_of(body).get(NATIVE_ONLY)
         }
 
 
 def _open(tables: dict[str, object], name: str, dialect: Dialect) -> None:
     """Let a host's own keys of a governed table pass unseen."""
-    properties = _table(_table(tables[_model_of(name)])["properties"])
+    properties = table_of(table_of(tables[_model_of(name)])["properties"])
     for key in sorted(host_keys(dialect, name)):
         properties[key] = _unseen(f"A key of the {dialect} runtime; corvus passes it over.")
 

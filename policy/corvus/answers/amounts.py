@@ -39,9 +39,17 @@ def limit_words(budget: Budget) -> str:
     return amount_words(budget.limit, budget.measure) if budget.limit else "off"
 
 
-def part_words(part: str) -> str:
-    """Write for whom a part of a budget is, as a person reads it; empty without one."""
-    return ", ".join(values_of(part)) if part else ""
+def part_words(part: str, none: str = NONE) -> str:
+    """Write for whom a part of a budget is, as a person reads it; empty without one.
+
+    Args:
+        part: As the store names it.
+        none: What stands for an attribute that calls do not have.
+    """
+    if not part:
+        return ""
+    kept = zip(part.split(","), values_of(part), strict=True)
+    return ", ".join(none if each == NONE else shown for each, shown in kept)
 
 
 def attributes_of(budget: Budget, part: str) -> dict[str, str | None]:

@@ -227,9 +227,17 @@ class ReportNotFound(ReportError):
 
 
 class ReportParameterInvalid(ReportError):
-    """A parameter is unknown, missing, of the wrong type or out of range."""
+    """A parameter is unknown, missing, of the wrong type or out of range.
+
+    Attributes:
+        parameter: Its name, where the error is about one of those that the report has.
+    """
 
     code = "report-parameter-invalid"
+
+    def __init__(self, message: str, parameter: str | None = None) -> None:
+        super().__init__(message)
+        self.parameter = parameter
 
 
 class ReportInvalid(ReportError):

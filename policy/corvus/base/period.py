@@ -88,35 +88,31 @@ class Period(StrEnum):
     Attributes:
         calendar: How it divides days; ``None`` for a period that no calendar knows.
         buckets_max: Most buckets that a history of it shows (REP-5); 0 has no history.
-        buckets_shown: Buckets that the page of the history shows at first; 0 is not offered there.
     """
 
     _value_: str
     calendar: Calendar | None
     buckets_max: int
-    buckets_shown: int
 
     def __new__(
         cls,
         name: str,
         calendar: Calendar | None = None,
         buckets_max: int = 0,
-        buckets_shown: int = 0,
     ) -> Period:
         """Make a member that is the text of its name."""
         member = str.__new__(cls, name)
         member._value_ = name
         member.calendar = calendar
         member.buckets_max = buckets_max
-        member.buckets_shown = buckets_shown
         return member
 
     SESSION = "session", None, 1000
-    DAY = "day", Calendar(_same_day, _next_day, date.toordinal), 366, 30
-    WEEK = "week", Calendar(_monday, _next_monday, _week_number), 260, 12
-    MONTH = "month", Calendar(_first_of_month, next_month, _month_number), 60, 12
-    QUARTER = "quarter", Calendar(_first_of_quarter, _next_quarter, _quarter_number), 40, 8
-    YEAR = "year", Calendar(_first_of_year, _next_year, _year_number), 20, 5
+    DAY = "day", Calendar(_same_day, _next_day, date.toordinal), 366
+    WEEK = "week", Calendar(_monday, _next_monday, _week_number), 260
+    MONTH = "month", Calendar(_first_of_month, next_month, _month_number), 60
+    QUARTER = "quarter", Calendar(_first_of_quarter, _next_quarter, _quarter_number), 40
+    YEAR = "year", Calendar(_first_of_year, _next_year, _year_number), 20
     MISSION = "mission", None, 1000
     TOTAL = "total"
     WINDOW = "window"

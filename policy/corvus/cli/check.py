@@ -232,7 +232,9 @@ def _colour(wanted: str) -> bool:
 def _summary(checked: CheckRun) -> list[str]:
     counts = Counter(diagnostic.severity.value for diagnostic in checked.diagnostics)
     said = ", ".join(_many(counts[word], word) for word in SEVERITIES if counts[word])
-    looked_at = [file for file in checked.files if file.detected is not None or file.diagnostics]
+    looked_at = [
+        file for file in checked.files if file.detected or file.is_test or file.diagnostics
+    ]
     affected = sum(bool(file.diagnostics) for file in looked_at)
     total = _many(len(checked.files), "file")
     if not said:
@@ -286,6 +288,9 @@ def _dialect_lines(files: tuple[CheckedFile, ...]) -> list[str]:
             why = "no key of a host runtime"
         many = f"{_many(len(same), 'file')} " if len(found) > 1 else ""
         lines.append(f"{many}checked as {dialect.words}: {why}")
+    if tests := sum(file.is_test for file in files):
+        many = f"{_many(tests, 'file')} " if found else ""
+        lines.append(f"{many}checked as policy test: named so (`corvus policy test` runs it)")
     return lines
 
 

@@ -29,6 +29,7 @@ NAMES = (
     "budget-exceeded",
     "diagnostics",
     "ledger-reclaim",
+    "policy-test",
     "price",
     "store-move",
     "store-status",

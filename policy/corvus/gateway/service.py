@@ -32,6 +32,8 @@ from corvus.store.store import Store
 from corvus.stores import Stores
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from corvus.events import Event
     from corvus.ledger.ledger import Ledger
     from corvus.reporting.catalog import Report
@@ -250,13 +252,19 @@ class Service:
         with self._ledger_lock, bookkeeping.ledger(may_be_missing=True) as ledger:
             return read(ledger)
 
-    def audit(self, limit: int, kinds: list[str]) -> list[dict[str, object]]:
-        """Return the newest audit events as bodies, the newest last."""
+    def audit(
+        self,
+        limit: int,
+        kinds: list[str],
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[dict[str, object]]:
+        """Return the newest audit events as bodies, the newest last; ``until`` is exclusive."""
         from corvus.answers.audit import AUDIT_EVENT
 
         with self._ledger_lock:
             try:
-                events = self.runtime.audit(limit, None, kinds)
+                events = self.runtime.audit(limit, since, kinds, until=until)
             except LedgerError:
                 if self.runtime.audit_head()[0]:
                     raise

@@ -5,6 +5,7 @@ Each is described here once, for whoever runs it: a governor, or a call as a con
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
@@ -25,7 +26,7 @@ from corvus.governor.engine import (
 )
 from corvus.governor.ladder.offers import DescribedOffers
 from corvus.governor.ladder.rungs import Attempt
-from corvus.governor.ladder.tries import Tries
+from corvus.governor.ladder.tries import Stopwatch, Tries
 from corvus.governor.leases.slices import QuestionedSlices, SliceNeeded
 from corvus.governor.options import CallOptions, CallReport, refuse_unknown
 from corvus.governor.pricing import (
@@ -210,10 +211,12 @@ def reserve(
     reservation_id: str | None = None,
     *,
     offers: Offers | None = None,
+    stopwatch: Stopwatch = time.monotonic,
 ) -> Operation[Decision]:
     """Admit a call and hold its estimate in every matching budget, or refuse it.
 
     Which form of it is admitted is decided in the transaction that admits it (RES-1, EVA-14).
+    Whoever gives another stopwatch makes the tries himself, for the call would wait in real time.
     """
     if not engine.policy.enabled:
         return Constant(_ungoverned(engine, request))
@@ -223,7 +226,14 @@ def reserve(
 
     def begin() -> Tries:
         now = lambda: (engine.rules, engine.register)  # noqa: E731 - may be enrolled again
-        return Tries(engine.store, now, request, changes, reservation_id)
+        return Tries(
+            engine.store,
+            now,
+            request,
+            changes,
+            reservation_id=reservation_id,
+            stopwatch=stopwatch,
+        )
 
     return Retry(begin, _give_back(engine), _explain(engine))
 

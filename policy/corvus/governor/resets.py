@@ -221,9 +221,9 @@ def _part(budget: Budget, named: str | None) -> str:
             raise SteeringRefused(f"{budget.name} has no parts: it is one sum")
         return ""
     if named is None:
-        names = " and ".join(budget.per)
         raise SteeringRefused(
-            f"{budget.name} counts each {names} apart: name one with --part or part"
+            f"{budget.name} has a sum of its own for each {', '.join(budget.per)}: name one with "
+            "--part or part"
         )
     part = part_named(budget.per, named)
     if len(values_of(part)) != len(budget.per):

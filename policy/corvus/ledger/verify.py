@@ -36,6 +36,7 @@ _LATEST = f"""
 SELECT {", ".join(AUDIT_COLUMNS)}
 FROM audit_event
 WHERE ($since IS NULL OR recorded_at >= $since::TIMESTAMP)
+  AND ($until IS NULL OR recorded_at < $until::TIMESTAMP)
   AND (len($kinds) = 0 OR list_contains($kinds, kind))
 ORDER BY recorded_at DESC, store_id DESC, position DESC
 LIMIT $count
@@ -135,7 +136,12 @@ class _Chain:
 
 
 def audit_events(
-    ledger: Ledger, *, limit: int, since: datetime | None = None, kinds: Collection[str] = ()
+    ledger: Ledger,
+    *,
+    limit: int,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    kinds: Collection[str] = (),
 ) -> list[AuditEvent]:
     """Return the newest audit events, the newest last.
 
@@ -143,13 +149,14 @@ def audit_events(
         ledger: Opened with the outbox, so that what is not drained yet is there, too.
         limit: How many at most, >= 0.
         since: The first instant, inclusive, aware; ``None`` is the beginning.
+        until: The end, exclusive, aware; ``None`` is now.
         kinds: The kinds wanted; none is all.
 
     Raises:
         LedgerError: DuckDB could not read them.
     """
-    first = since.astimezone(UTC).replace(tzinfo=None) if since else None
-    values = {"since": first, "kinds": [*kinds], "count": limit}
+    first, end = (each and each.astimezone(UTC).replace(tzinfo=None) for each in (since, until))
+    values = {"since": first, "until": end, "kinds": [*kinds], "count": limit}
     with ledger.explaining():
         rows = ledger.connection.execute(_LATEST, values).fetchall()
     return [_event_of(row) for row in reversed(rows)]

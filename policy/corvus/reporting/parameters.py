@@ -165,7 +165,8 @@ def check_span(span: Span, values: Mapping[str, Value]) -> None:
     last = min(as_of, until - timedelta(microseconds=1)) if isinstance(until, datetime) else as_of
     if since > last:
         raise ReportParameterInvalid(
-            f"the range begins at {since:%Y-%m-%d %H:%M}, after its end at {last:%Y-%m-%d %H:%M}"
+            f"the range begins at {since:%Y-%m-%d %H:%M}, after its end at {last:%Y-%m-%d %H:%M}",
+            "until",
         )
     assert span.period.calendar is not None, "a span is of a period with a calendar"
     number = span.period.calendar.number
@@ -176,7 +177,8 @@ def check_span(span: Span, values: Mapping[str, Value]) -> None:
     if buckets > span.most:
         raise ReportParameterInvalid(
             f"the range from {since:%Y-%m-%d} to {last:%Y-%m-%d} is {buckets} {span.period}s long, "
-            f"at most {span.most} are shown; begin later, or take longer buckets"
+            f"at most {span.most} are shown; begin later, or take longer buckets",
+            "since",
         )
 
 
@@ -199,7 +201,9 @@ def _dated(parameter: Parameter, value: object, now: datetime | None, zone: str)
     try:
         first, end = named_span(value, now, _zone(zone))
     except ReportParameterInvalid as error:
-        raise ReportParameterInvalid(f"parameter {parameter.name}: {error}") from None
+        raise ReportParameterInvalid(
+            f"parameter {parameter.name}: {error}", parameter.name
+        ) from None
     return end if parameter.name == "until" else first
 
 
@@ -214,7 +218,8 @@ def _is_instant(text: str) -> bool:
 def _absent(parameter: Parameter, now: datetime | None) -> Value:
     if parameter.required or (parameter.default_now and now is None):
         raise ReportParameterInvalid(
-            f"parameter {parameter.name} ({parameter.type}: {parameter.description}) must be given"
+            f"parameter {parameter.name} ({parameter.type}: {parameter.description}) must be given",
+            parameter.name,
         )
     if parameter.default_now and now is not None:
         return _typed(parameter, now)
@@ -230,7 +235,7 @@ def _typed(parameter: Parameter, value: object, zone: str = "UTC") -> Value:
         )
     except (ValueError, OverflowError) as error:
         raise ReportParameterInvalid(
-            f"parameter {parameter.name} must be {error}, got {value!r}"
+            f"parameter {parameter.name} must be {error}, got {value!r}", parameter.name
         ) from None
     if isinstance(typed, int) and not isinstance(typed, bool):
         _refuse_out_of_range(parameter, typed)
@@ -258,10 +263,14 @@ def _checked(kind: ParameterType, value: object) -> Value:
 def _refuse_out_of_range(parameter: Parameter, value: int) -> None:
     low, high = parameter.minimum, parameter.maximum
     if (low is not None and value < low) or (high is not None and value > high):
-        low_text = "" if low is None else low
-        high_text = "" if high is None else f"={high}"
+        bounds = (
+            f"from {low} to {high}"
+            if None not in (low, high)
+            else (f"at least {low}" if high is None else f"at most {high}")
+        )
         raise ReportParameterInvalid(
-            f"parameter {parameter.name} must be in {low_text}..{high_text}, got {value}"
+            f"parameter {parameter.name} must be {bounds}, got {value}",
+            parameter.name,
         )
 
 

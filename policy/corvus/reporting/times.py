@@ -9,10 +9,11 @@ import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from corvus.base.errors import ReportParameterInvalid
-from corvus.base.period import next_month
+from corvus.base.period import Period, next_month
 
 _AGO = re.compile(r"(?P<count>[0-9]{1,5})(?P<unit>[hdw])")
 _HOURS = {"h": 1, "d": 24, "w": 168}
+_LAST = re.compile(r"last-(?P<count>[1-9][0-9]{0,3})-(?P<period>day|week|month|year)s")
 _YEAR = re.compile(r"[0-9]{4}")
 _MONTH = re.compile(r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})")
 _WEEK = re.compile(r"(?P<year>[0-9]{4})-w(?P<week>[0-9]{2})")
@@ -58,7 +59,8 @@ def named_span(text: str, now: datetime, zone: tzinfo) -> tuple[datetime, dateti
 
     Args:
         text: ``7d``, ``12h`` or ``2w`` before now, ``now``, ``today``, ``yesterday``, ``this-week``
-            (from Monday), ``last-week``, ``this-month``, ``last-month``, a year ``2026``, a month
+            (from Monday), ``last-week``, ``this-month``, ``last-month``, ``last-30-days`` (or
+            weeks, months, years; whole ones, the last is the present one), a year ``2026``, a month
             ``2026-11``, an ISO week ``2026-W47``, a day ``2026-11-23``, or an instant.
         now: The present instant, aware.
         zone: Whose days, weeks and months they are.
@@ -73,7 +75,7 @@ def named_span(text: str, now: datetime, zone: tzinfo) -> tuple[datetime, dateti
         instant = _instant(word, now, zone)
     except (ValueError, OverflowError, ReportParameterInvalid):
         raise ReportParameterInvalid(
-            f"{text!r} is not a time: try 7d, 12h, today, yesterday, last-week, last-month, "
+            f"{text!r} is not a time: try 7d, 12h, today, yesterday, last-month, last-30-days, "
             "2026-11, 2026-11-23 or 2026-11-23T10:00:00Z"
         ) from None
     return instant, instant
@@ -90,7 +92,21 @@ def _days(word: str, today: date) -> tuple[date, date] | None:
         "this-month": (first, next_month(first)),
         "last-month": ((first - timedelta(days=1)).replace(day=1), first),
     }
-    return named.get(word) or _dated(word)
+    return named.get(word) or _last(word, today) or _dated(word)
+
+
+def _last(word: str, today: date) -> tuple[date, date] | None:
+    """Read ``last-30-days``: so many whole days, weeks, months or years up to the present one."""
+    found = _LAST.fullmatch(word)
+    if found is None:
+        return None
+    calendar = Period(found["period"]).calendar
+    assert calendar is not None, "days, weeks, months and years have a calendar"
+    first = calendar.first(today)
+    end = calendar.after(first)
+    for _ in range(int(found["count"]) - 1):
+        first = calendar.first(first - timedelta(days=1))
+    return first, end
 
 
 def _dated(word: str) -> tuple[date, date] | None:

@@ -9,8 +9,9 @@ key that is not there is an error: a page with holes is worse.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import TypeAlias, cast
 
@@ -19,8 +20,10 @@ import tomli
 LANGUAGES = {"en": "English", "es": "Español"}
 """What there is, with the name that each language has for itself; the first is the default."""
 DEFAULT = next(iter(LANGUAGES))
-FROM_HEADERS = ("report.", "parameter_hint.")
-"""Keys that the default language lacks: the SQL file of a report says it in English (REP-1)."""
+SAID = "said."
+"""What stands before a sentence of an error as its key."""
+FROM_HEADERS = ("report.", "parameter_hint.", SAID)
+"""Keys that the default language lacks: SQL files of reports and errors are worded in it."""
 
 Texts: TypeAlias = Mapping[str, str]
 
@@ -55,6 +58,32 @@ class Words:
         """
         form = "one" if abs(number) == 1 else "other"
         return self(f"{key}.{form}", **{"number": number, **values})
+
+    def said(self, sentence: str) -> str:
+        """Return a sentence of an error in this language; nothing where it has no words for it.
+
+        Errors are worded in English where they are raised. The catalogue of another language has
+        each as a text with ``{}`` for a value, under ``SAID``; a value may be such a sentence.
+        """
+        if self.language == DEFAULT:
+            return sentence
+        for pattern, text in self._sayings:
+            if found := pattern.fullmatch(sentence):
+                return text.format(*(self.said(value) or value for value in found.groups()))
+        return ""
+
+    @cached_property
+    def _sayings(self) -> list[tuple[re.Pattern[str], str]]:
+        known = [
+            (key.removeprefix(SAID), text)
+            for key, text in self.texts.items()
+            if key.startswith(SAID)
+        ]
+        known.sort(key=lambda one: -len(one[0]))  # the most words first
+        return [
+            (re.compile("(.*?)".join(map(re.escape, english.split("{}"))), re.DOTALL), text)
+            for english, text in known
+        ]
 
     def has(self, key: str) -> bool:
         """Return whether the catalogue has a key."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from corvus.config.check import codes, json_codes, rules
+from corvus.config.check import codes, codes_elsewhere, rules
 from corvus.config.check.codes import CODES, lookup
 from corvus.config.toml import codes as document_codes
 from corvus.diagnostics.codes import CodeInfo, Severity
@@ -18,7 +18,7 @@ RULES = Path(rules.__file__).parent
 REGISTRIES = {
     Path(codes.__file__),
     Path(document_codes.__file__),
-    Path(json_codes.__file__),
+    Path(codes_elsewhere.__file__),
 }
 SOURCE = "\n".join(
     path.read_text(encoding="utf-8")

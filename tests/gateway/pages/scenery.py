@@ -25,6 +25,7 @@ warn_at_percent = 80
 allow_override = true
 unpriced_models = "warn"
 default_output_tokens = 100
+ask_seconds = 3600
 
 [cost.prices.m] # USD per million
 input = 3
@@ -40,6 +41,7 @@ match = { model = "opus-*" }
 name = "experiments"
 period = "day"
 limit_usd = 5
+on_exceeded = ["ask"]
 match = { project = "lab" }
 
 [[cost.budgets]]
@@ -111,6 +113,9 @@ def busy_place(folder: Path, record: Record) -> Place:
             spend(governor, 190 * CENT, session, model="opus-5")
         governor.reserve(Request("m", NanoUSD(40 * CENT), "a"))
         governor.reserve(Request("opus-5", NanoUSD(190 * CENT), "k"))
+        for number in range(70):
+            agent = f"agent-{number:02}"
+            spend(governor, CENT // 10, "shared", model="small", project="web", agent=agent)
         governor.reset(ResetRequest("session", "ana", "a run went astray", "b", project="lab"))
         governor.override(OverrideRequest("ana", "the release must go out", "c", project="lab"))
     return place

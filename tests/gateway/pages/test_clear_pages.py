@@ -95,7 +95,7 @@ def test_a_forecast_of_one_month_is_no_chart_and_has_no_backticks(served: Served
 def test_history_is_one_click_away_and_its_table_begins_today(served: Served) -> None:
     served.place.spend(10)
     visitor = Visitor(served)
-    page = visitor.get("/history", period="day", last="7").text
+    page = visitor.get("/history", since="last-7-days").text
     (here,) = re.findall(r'<a class="button" href="[^"]*" aria-current="true">(.*?)</a>', page)
     assert here == "7 days"
     first = re.findall(r"<tbody>\s*<tr><td[^>]*>(.*?)</td>", page)[0]
@@ -105,9 +105,12 @@ def test_history_is_one_click_away_and_its_table_begins_today(served: Served) ->
         assert visitor.get("/history", by=by).status_code == 200
 
 
-@pytest.mark.parametrize(("period", "last"), [("day", 7), ("week", 3), ("quarter", 2)])
+@pytest.mark.parametrize(
+    ("period", "last", "unit"),
+    [("day", 7, "days"), ("week", 3, "weeks"), ("quarter", 2, "months"), ("", 7, "days")],
+)
 def test_the_pieces_of_each_bar_are_what_the_bar_cost(
-    tmp_path: Path, record_calls: RecordCalls, period: str, last: int
+    tmp_path: Path, record_calls: RecordCalls, period: str, last: int, unit: str
 ) -> None:
     place = Place(tmp_path)
     now = datetime.now(UTC).replace(tzinfo=None)
@@ -124,9 +127,9 @@ def test_the_pieces_of_each_bar_are_what_the_bar_cost(
     )
     with serving(place) as served:
         visitor = Visitor(served)
-        page = visitor.get("/history", period=period, last=str(last)).text
+        page = visitor.get("/history", period=period, since=f"last-{last}-{unit}").text
         headers = {"authorization": f"Bearer {served.secrets['read']}"}
-        url = f"/web/reports/spend/history-by-{period}?{period}s={last}"
+        url = f"/web/reports/spend/history-by-{period or 'day'}?since=last-{last}-{unit}"
         rows = visitor.client.get(url, headers=headers).json()["rows"]
     pieces: dict[str, int] = {}
     for title in re.findall(r"<rect class=\"bar s[1-6]\".*?<title>(.*?)</title>", page):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 from corvus.base.errors import LedgerLocked
 from corvus.gateway.pages import summary
 from corvus.gateway.pages.live import UNCHANGED_SECONDS
-from corvus.gateway.pages.summary import OLD_SECONDS, summary_of
+from corvus.gateway.pages.summary import OLD_SECONDS, show_change, summary_of
 from corvus.gateway.service import Service
+from corvus.model.steering import ResetRequest
 from corvus.reporting.catalog import Report
 from corvus.reporting.table import Table
 from tests.cli.places import Place
@@ -101,3 +103,31 @@ def test_the_mark_of_a_service_changes_with_a_call_and_else_stays(
     assert service.mark() == before
     place.spend(1)
     assert service.mark() != before
+
+
+def test_a_change_is_shown_though_a_reading_began_before_it_and_ends_after_it(
+    service: Counting, hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary_of(service, 20)
+    has_read, goes_on = threading.Event(), threading.Event()
+    audit = service.audit
+
+    def slow(count: int, kinds: list[str]) -> list[dict[str, object]]:
+        found = audit(count, kinds)
+        has_read.set()
+        assert goes_on.wait(20)
+        return found
+
+    monkeypatch.setattr(service, "audit", slow)
+    hand.now += UNCHANGED_SECONDS + 1
+    summary_of(service, 0)
+    assert has_read.wait(20)
+    monkeypatch.setattr(service, "audit", audit)
+    service.governor.reset(ResetRequest("day", "ana", "just now"))
+    show_change(service)
+    (reading,) = [one for one in threading.enumerate() if one.name == "corvus-summary"]
+    goes_on.set()
+    reading.join(20)
+    rows = summary_of(service, 20).audit.rows
+    assert rows
+    assert rows[0]["reason"] == "just now"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
 from corvus.base.record import Record
+from corvus.config.check.cases.file_names import is_test_file
 from corvus.config.check.discover import (
     STDIN,
     find,
@@ -49,7 +50,8 @@ class CheckedFile(Record):
     Attributes:
         shown: The file as the user named it.
         text: Its text without a BOM, for excerpts; ``None`` when it could not be read.
-        detected: What it was checked as; ``None`` when it could not be parsed.
+        detected: What it was checked as; ``None`` when it could not be parsed, and for a test.
+        is_test: Whether it holds cases of a policy test, and no settings.
         ignored: How many findings a comment in it ignores.
         is_cut: Whether there are more findings than ``diagnostics`` has.
     """
@@ -61,6 +63,7 @@ class CheckedFile(Record):
     diagnostics: tuple[Diagnostic, ...] = ()
     ignored: int = 0
     is_cut: bool = False
+    is_test: bool = False
 
 
 class CheckRun(Record):
@@ -220,6 +223,8 @@ def _check_bytes(
         return CheckedFile(shown, text="" if too_large else None, diagnostics=tuple(errors))
     settings = _settings_for(shown, how)
     document, diagnostics = read_document(raw, shown)
+    if is_test_file(shown):
+        return _checked_cases(document, raw, diagnostics, shown)
     walked = walked and os.path.basename(shown) != _OWN_NAME
     if document is None:
         text = source_text(raw)
@@ -235,6 +240,21 @@ def _check_bytes(
     if not severity or not checked.diagnostics:
         return checked
     return checked._replace(diagnostics=regraded(checked.diagnostics, severity))
+
+
+def _checked_cases(
+    document: Document | None, raw: bytes, diagnostics: list[Diagnostic], shown: str
+) -> CheckedFile:
+    """Check a policy test by itself; which policy it is about is for a run of it to say."""
+    if document is None:
+        return CheckedFile(
+            shown, text=source_text(raw), diagnostics=tuple(diagnostics), is_test=True
+        )
+    from corvus.config.check.cases.case_reading import read_cases
+
+    read = read_cases(document)
+    found = (*diagnostics, *read.diagnostics)
+    return CheckedFile(shown, document.text, diagnostics=found, is_cut=read.is_cut, is_test=True)
 
 
 def _settings_for(shown: str, how: Options) -> RuleSettings:

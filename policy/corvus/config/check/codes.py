@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from corvus.config.check.json_codes import OF_DOCUMENTS
+from corvus.config.check.codes_elsewhere import OF_DOCUMENTS, OF_TESTS
 from corvus.config.check.rules import ON_ONE_LAYER, RULES, load
 from corvus.config.toml import codes as document_codes
 from corvus.diagnostics.codes import CodeInfo, Severity
@@ -257,6 +257,7 @@ CODES: Final[Mapping[str, CodeInfo]] = MappingProxyType(
             *(load(name).INFO for name in (*ON_ONE_LAYER, *RULES)),
             *ABOVE_FILES,
             *OF_DOCUMENTS,
+            *OF_TESTS,
             *_COMMENTS,
         )
     }
@@ -265,7 +266,7 @@ CODES: Final[Mapping[str, CodeInfo]] = MappingProxyType(
 
 NOT_ABOUT_SETTINGS: Final = frozenset(
     (
-        *(info.code for info in (*document_codes.CODES, *OF_DOCUMENTS, *_COMMENTS)),
+        *(info.code for info in (*document_codes.CODES, *OF_DOCUMENTS, *OF_TESTS, *_COMMENTS)),
         "unused-baseline",
     )
 )

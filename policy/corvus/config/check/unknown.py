@@ -14,7 +14,7 @@ from corvus.config.check.suggest import closest
 from corvus.config.check.suggestion import suggestion
 from corvus.config.check.top_level import advice
 from corvus.config.model.dialects import Dialect, is_runtime_only, is_section
-from corvus.config.model.keys import known_keys, node
+from corvus.config.model.keys import SETTINGS, Keys
 from corvus.config.toml.finding import Finding, KeyOf
 from corvus.config.toml.values import Route, is_table
 
@@ -48,13 +48,18 @@ def report_unknown(
     reporter.add(Finding("unknown-key", message, KeyOf(route), label, help_, fix=fix))
 
 
-def report_missing(table: Route, lacking: Sequence[tuple[str, ...]], reporter: Reporter) -> None:
+def report_missing(
+    table: Route,
+    lacking: Sequence[tuple[str, ...]],
+    reporter: Reporter,
+    keys: Keys = SETTINGS,
+) -> None:
     """Report the keys that a table lacks, or one of several: one diagnostic for the table."""
-    known = known_keys(table)
+    known = keys.known_keys(table)
     lacking = sorted(lacking, key=lambda names: known.index(names[0]))
     message = f"`{reporter.header(table)}` lacks {_alternatives(lacking)}"
     names = (name for group in lacking for name in group)
-    help_ = tuple(f"`{name}`: {node((*table, name)).get('description')}" for name in names)
+    help_ = tuple(f"`{name}`: {keys.node((*table, name)).get('description')}" for name in names)
     reporter.add(Finding("missing-key", message, KeyOf(table), "incomplete", help_))
 
 

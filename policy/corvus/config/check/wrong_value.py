@@ -22,7 +22,7 @@ from corvus.config.check.plain_value import (
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.suggest import closest
 from corvus.config.model.defaults import ZERO_ACTIONS, ZERO_LIMIT, is_time_zone, is_window
-from corvus.config.model.keys import choices, node
+from corvus.config.model.keys import SETTINGS, Keys
 from corvus.config.toml.finding import Finding, ValueOf
 from corvus.config.toml.values import Route, is_table, kind, quoted
 from corvus.diagnostics.model import Fix
@@ -39,6 +39,7 @@ _EXPECTED_TYPES = {
     "dict_type": "a table",
     "model_type": "a table",
     "date_type": "a date such as 2026-11-01",
+    "datetime_type": "a date-time such as 2026-11-25T15:00:00Z",
 }
 _NUMBERS = frozenset({"int_type", "decimal_type"})
 _OUT_OF_RANGE = frozenset({"greater_than_equal", "less_than_equal", "finite_number"})
@@ -55,6 +56,8 @@ _EXPECTED_TEXTS = {
     "secret_env": "the name of an environment variable, never the secret itself",
     "sha256": "the SHA-256 of a file: 64 hexadecimal digits in lower case",
     "api_key_env": "the name of an environment variable, never the key itself",
+    "at": "a date-time with its offset, such as 2026-11-25T15:00:00Z",
+    "advance": "a length of time such as 90s, 5m, 2h or 7d, at most 366 days",
     "timezone": "an IANA time zone such as Europe/Berlin",
     "window": 'a length of time such as "5h", "30m" or "7d", from 1m to 366d',
 }
@@ -63,12 +66,17 @@ _LENGTH = r"\s*([0-9]{1,9})\s*([smhdw])(?:ec(?:ond)?s?|in(?:ute)?s?|(?:ou)?rs?|a
 
 
 class ModelError(NamedTuple):
-    """One error of the model: its kind, where the value is, and the key with its bounds."""
+    """One error of a model: its kind, where the value is, and the key with its bounds.
+
+    Attributes:
+        keys: What the model knows about its keys.
+    """
 
     kind: str
     route: Route
     value: object
     bounds: Route
+    keys: Keys = SETTINGS
 
 
 class _Advice(NamedTuple):
@@ -80,7 +88,7 @@ _NO_ADVICE = _Advice()
 
 
 def report_value(problem: ModelError, route: Route, reporter: Reporter) -> None:
-    """Report a value that the settings model does not take.
+    """Report a value that a model does not take.
 
     Args:
         problem: What the model says.
@@ -100,7 +108,10 @@ def report_value(problem: ModelError, route: Route, reporter: Reporter) -> None:
     elif problem.kind == "decimal_max_places":
         seen = reporter.seen(route, problem.value)
         message = f"`{reporter.shown(route)}` has more than 9 decimal places: {seen}"
-        help_ = ("Amounts are exact to one nano-USD, 0.000000001.", *_zero_means(problem.route))
+        help_ = (
+            "Amounts are exact to one nano-USD, 0.000000001.",
+            *_zero_means(problem.route, problem.keys),
+        )
         reporter.add(Finding("too-many-decimals", message, ValueOf(route), "too fine", help_))
     else:
         _report_text(problem, route, reporter)
@@ -109,11 +120,11 @@ def report_value(problem: ModelError, route: Route, reporter: Reporter) -> None:
 def _report_type(problem: ModelError, route: Route, reporter: Reporter) -> None:
     expected = _EXPECTED_TYPES[problem.kind]
     if problem.kind == "literal_error":
-        expected = _one_of(choices(problem.route))
+        expected = _one_of(problem.keys.choices(problem.route))
     seen = reporter.seen(route, problem.value)
     message = f"`{reporter.shown(route)}` must be {expected}, not {seen}"
-    help_, fix = _meant_value(problem.value, problem.kind, route, reporter)
-    help_ += _zero_means(problem.route)
+    help_, fix = _meant_value(problem, route, reporter)
+    help_ += _zero_means(problem.route, problem.keys)
     label = f"expected {_EXPECTED_TYPES[problem.kind]}"
     reporter.add(Finding("wrong-type", message, ValueOf(route), label, help_, fix=fix))
 
@@ -122,17 +133,11 @@ def _one_of(words: tuple[str, ...]) -> str:
     return "one of " + ", ".join(f'"{word}"' for word in words)
 
 
-def _meant_value(value: object, wanted: str, route: Route, reporter: Reporter) -> _Advice:
-    """Return what was most likely meant by a value of another type, if that is known.
-
-    Args:
-        value: What stands there.
-        wanted: The kind of error of pydantic, such as ``int_type``.
-        route: Where it stands.
-        reporter: Knows what may not be repeated.
-    """
+def _meant_value(problem: ModelError, route: Route, reporter: Reporter) -> _Advice:
+    """Return what was most likely meant by a value of another type, if that is known."""
     from corvus.config.check import fixes
 
+    value, wanted = problem.value, problem.kind
     if isinstance(value, str) and (spelt := plain(value, wanted, str(route[-1]))):
         return _spelt(value, spelt, route, reporter)
     if isinstance(value, str) and wanted in _NUMBERS and names_other_currency(value):
@@ -146,7 +151,7 @@ def _meant_value(value: object, wanted: str, route: Route, reporter: Reporter) -
     if wanted == "bool_type" and isinstance(value, int) and value in {0, 1}:
         word = str(bool(value)).lower()
         return _Advice((f"Write {word}.",), fixes.replace(reporter, route, word))
-    return _meant_brackets(value, wanted, route, reporter)
+    return _meant_brackets(problem, route, reporter)
 
 
 def _spelt(value: str, spelt: str, route: Route, reporter: Reporter) -> _Advice:
@@ -161,11 +166,12 @@ def _spelt(value: str, spelt: str, route: Route, reporter: Reporter) -> _Advice:
     return _Advice((f"Write {reporter.value(spelt)}.",), fix)
 
 
-def _meant_brackets(value: object, wanted: str, route: Route, reporter: Reporter) -> _Advice:
+def _meant_brackets(problem: ModelError, route: Route, reporter: Reporter) -> _Advice:
     """Say which brackets were most likely meant."""
     from corvus.config.check import fixes
 
-    items = node(route).get("items")
+    value, wanted = problem.value, problem.kind
+    items = problem.keys.node(problem.route).get("items")
     holds_tables = is_table(items) and items.get("type") != "string"
     if wanted == "list_type" and holds_tables:
         name = reporter.header((*route, 0))
@@ -186,11 +192,11 @@ def _meant_brackets(value: object, wanted: str, route: Route, reporter: Reporter
 
 
 def _report_range(problem: ModelError, route: Route, reporter: Reporter) -> None:
-    schema = node(problem.bounds)
+    schema = problem.keys.node(problem.bounds)
     bounds = f"between {schema['minimum']} and {schema['maximum']}"
     seen = reporter.seen(route, problem.value)
     message = f"`{reporter.shown(route)}` must be {bounds}, not {seen}"
-    label, help_ = f"expected a number {bounds}", _zero_means(problem.bounds)
+    label, help_ = f"expected a number {bounds}", _zero_means(problem.bounds, problem.keys)
     reporter.add(Finding("out-of-range", message, ValueOf(route), label, help_))
 
 
@@ -198,7 +204,7 @@ def _report_text(problem: ModelError, route: Route, reporter: Reporter) -> None:
     """Report a string that is none of the words, or not of the form, that the key takes."""
     from corvus.config.check import fixes
 
-    words = choices(problem.route)
+    words = problem.keys.choices(problem.route)
     text = problem.value if isinstance(problem.value, str) else ""
     near, help_ = None, ()
     if words:
@@ -254,7 +260,7 @@ def _closest_zone(text: str) -> str | None:
     return cities.get(city) or closest(text, zones, cutoff=0.85)
 
 
-def _zero_means(route: Route) -> tuple[str, ...]:
-    """Say what 0 means for this key, where the settings say so (CFG-7)."""
-    description = str(node(route).get("description"))
+def _zero_means(route: Route, keys: Keys) -> tuple[str, ...]:
+    """Say what 0 means for this key, where the model says so (CFG-7)."""
+    description = str(keys.node(route).get("description"))
     return tuple(f"{zero}." for zero in (ZERO_LIMIT, ZERO_ACTIONS) if zero in description)

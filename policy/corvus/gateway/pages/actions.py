@@ -12,7 +12,6 @@ from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import TypeAlias
 
-from corvus.answers.amounts import part_words
 from corvus.base.errors import SteeringRefused
 from corvus.base.money import nano_usd
 from corvus.gateway.pages.page import ROOT, Page, PageRequest, View
@@ -62,13 +61,13 @@ def way_back(form: Form) -> str:
 def _confirm_reset(request: PageRequest) -> Page:
     reset = _reset_of(request, request.query)
     found = request.service.governor.resettable(reset)
-    data = {"reset": reset, "found": found, "part": part_words(found.part)}
+    data = {"reset": reset, "found": found, "part": request.figures.part(found.part)}
     return Page("reset", data | {"back": way_back(request.query)})
 
 
 def _reset(request: PageRequest, form: Form) -> str:
     done = request.service.governor.reset(_reset_of(request, form))
-    part = part_words(done.removed.part)
+    part = request.figures.part(done.removed.part)
     return request.words.count(
         "reset.done",
         done.removed_requests,

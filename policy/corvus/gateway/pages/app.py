@@ -76,7 +76,8 @@ def _routes(pages: Pages) -> list[Route]:
         _route(f"{ROOT}/approve/{{id}}", functools.partial(linked.decide, pages), "POST"),
         _route(f"{ROOT}/live", pages.stream),
         _route(f"{ROOT}/live/once", pages.once),
-        _route(f"{ROOT}/csv/{{name:path}}", pages.download),
+        _route(f"{ROOT}/csv/{{name:path}}", pages.table_file),
+        _route(f"{ROOT}/svg/{{name:path}}", pages.chart_file),
     ]
     for action in (*ACTIONS, *TOKEN_ACTIONS, LIMITS):
         path = f"{ROOT}/{action.name}"

@@ -1,18 +1,20 @@
-"""Bars over time as lengths of an SVG; words and amounts come from whoever asks.
+"""Charts as lengths of an SVG: columns, a line, or bars with their names before them.
 
-Bars start at 0; an unknown cost has no bar, and where all are 0 there is no line above it. Refuses
-to draw negative values.
+Words and amounts come from whoever asks. All start at 0; what is unknown has no bar, and where all
+are 0 there is no line above it. Refuses to draw negative values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _LEFT, _WIDTH, _HEIGHT, _TOP, _BOTTOM = 78, 420, 200, 10, 20
 _LABELS_MAX = 7
 _BAR_MAX = 60.0
 _LINES = 4
+_NAMES, _VALUES, _ROW, _LETTER = 0.3, 110, 22, 7
+"""Of bars with names: the share that these have, room for values, height of a bar, of a letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +67,44 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """A chart, in units of its view box."""
+    """A chart, in units of its view box.
+
+    Attributes:
+        path: Points of a line through the tops of the bars; without one the bars are shown.
+    """
 
     bars: Sequence[Bar]
     lines: Sequence[Line]
     left: int = _LEFT
     width: int = _WIDTH
     height: int = _HEIGHT
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedBar:
+    """One bar with its name before it and its value after it.
+
+    Attributes:
+        name: Cut to the room there is.
+        text: All of it, which a pointer over it shows.
+    """
+
+    y: int
+    length: float
+    name: str
+    value: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NamedBars:
+    """A chart of bars that lie below each other, in units of its view box."""
+
+    bars: Sequence[NamedBar]
+    left: int
+    width: int
+    height: int
 
 
 def bars_of(points: Sequence[Point], write: Callable[[int], str], width: int = _WIDTH) -> Bars:
@@ -106,6 +139,42 @@ def bars_of(points: Sequence[Point], write: Callable[[int], str], width: int = _
         for one in range(_LINES + 1 if most else 1)
     ]
     return Bars(found, lines, width=width)
+
+
+def line_of(points: Sequence[Point], write: Callable[[int], str], width: int = _WIDTH) -> Bars:
+    """Return a line through some points, as ``bars_of`` does; what is unknown is left out."""
+    drawn = bars_of(points, write, width)
+    tops = zip(points, drawn.bars, strict=True)
+    path = " ".join(f"{bar.middle},{bar.y}" for point, bar in tops if point.value is not None)
+    return replace(drawn, path=path)
+
+
+def named_bars_of(points: Sequence[Point], values: Sequence[str], *, width: int) -> NamedBars:
+    """Return bars that lie below each other, each as long as its value.
+
+    Args:
+        points: From top to bottom; their labels are the names.
+        values: What each is worth, as people read it.
+        width: Of the view box.
+    """
+    most = max((one.value or 0 for one in points), default=0) or 1
+    left = round(width * _NAMES)
+    room = width - left - _VALUES
+    bars = [
+        NamedBar(
+            place * _ROW,
+            round(room * max(0, point.value or 0) / most, 1),
+            _cut(point.label, left // _LETTER),
+            value,
+            point.text,
+        )
+        for place, (point, value) in enumerate(zip(points, values, strict=True))
+    ]
+    return NamedBars(bars, left, width, _ROW * len(bars))
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _round_up(value: int) -> int:

@@ -16,8 +16,9 @@ from babel import Locale
 from babel.dates import format_date, format_datetime, format_skeleton
 from babel.numbers import NumberPattern, format_currency, format_decimal, parse_pattern
 
+from corvus.answers.amounts import part_words
 from corvus.base.money import usd
-from corvus.model.budget import Measure
+from corvus.model.budget import NONE, Measure
 from corvus.wording.words import Words
 
 _CENT_NANO_USD = 10_000_000
@@ -63,6 +64,14 @@ class Figures:
         amount = usd(amount_nano_usd).quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
         pattern = _with_decimals(self._locale.currency_formats["standard"].pattern, places)
         return pattern.apply(amount, self._locale, currency="USD", currency_digits=False)
+
+    def part(self, part: str) -> str:
+        """Write for whom a part of a budget is; empty without one."""
+        return part_words(part, self._words("history.none"))
+
+    def shown_part(self, text: str) -> str:
+        """Write the same of a part that is kept as it was shown."""
+        return text.replace(NONE, self._words("history.none"))
 
     def number(self, value: int | Decimal) -> str:
         """Write a number with its groups."""

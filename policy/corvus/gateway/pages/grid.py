@@ -12,13 +12,18 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TypeAlias
 
+from corvus.base.money import nano_usd
 from corvus.diagnostics.plain import escape
 from corvus.gateway.pages.page import PageRequest
+from corvus.model.budget import Measure
 from corvus.reporting.formats import usd_places
 from corvus.reporting.table import Cell, Column, Table
+from corvus.wording.words import DEFAULT
 
 ROWS_MAX = 500
 _STATES = {"outcome", "state"}
+_KEPT = {"calls"}
+"""Columns that are shown though all their rows are 0."""
 Row: TypeAlias = Mapping[str, Cell]
 Link: TypeAlias = Callable[[Row], str | None]
 """Where a cell of a row leads."""
@@ -26,17 +31,19 @@ Links: TypeAlias = Mapping[str, Link]
 
 
 @dataclass(frozen=True, slots=True)
-class LivePart:
+class GridCell:
     """One cell.
 
     Attributes:
         link: Where it leads.
         state: Name of the state that it tells, for its colour.
+        is_time: Whether it is a time, which stays on one line.
     """
 
     text: str
     link: str | None = None
     state: str = ""
+    is_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,7 @@ class Heading:
     """The head of a column.
 
     Attributes:
-        hint: What it says, with its unit.
+        hint: What it says, with its unit, as the report does; empty in other languages.
     """
 
     text: str
@@ -62,7 +69,7 @@ class Grid:
     """
 
     headings: Sequence[Heading]
-    rows: Sequence[Sequence[LivePart]]
+    rows: Sequence[Sequence[GridCell]]
     left_out: int = 0
     empty: Sequence[str] = ()
 
@@ -81,47 +88,64 @@ def grid_of(  # noqa: PLR0913 - what is shown of the columns, each by its name
     Args:
         request: In whose words.
         table: The answer.
-        only: Columns to show, in this order, as far as there are any; none is all.
+        only: Columns to show, in this order, as far as there are any; none is all, amounts of
+            money right after what they are of, so that they are seen on a narrow screen.
         first: Columns that come before the others, in this order.
         without: Columns to leave out.
         links: Where the cells of a column lead.
     """
     named = {column.name: column for column in table.columns if column.name not in without}
     listed = [named[name] for name in dict.fromkeys((*first, *(only or named))) if name in named]
+    listed = listed if only or first else _money_first(listed)
     empty = [one for one in listed if not only and _is_empty(table, one)]
     kept = [one for one in listed if one not in empty]
     places = {one.name: usd_places(table.values(one.name)) for one in kept if one.is_money}
     names = [column.name for column in table.columns]
-    rows: list[list[LivePart]] = []
-    for values in table.rows[:ROWS_MAX]:
-        row = dict(zip(names, values, strict=True))
-        cells: list[LivePart] = []
-        for column in kept:
-            link = links[column.name](row) if links and column.name in links else None
-            cell = row[column.name]
-            text = cell_text(request, column, cell, places.get(column.name, 4))
-            is_state = column.name in _STATES and isinstance(cell, str)
-            cells.append(LivePart(text, link, str(cell) if is_state else ""))
-        rows.append(cells)
+    rows = [
+        [
+            _cell(request, row, one, places.get(one.name, 4), (links or {}).get(one.name))
+            for one in kept
+        ]
+        for values in table.rows[:ROWS_MAX]
+        for row in [dict(zip(names, values, strict=True))]
+    ]
     left_out = max(0, len(table.rows) - ROWS_MAX)
     unseen = [label_of(request, one) for one in empty]
     return Grid([_heading(request, one) for one in kept], rows, left_out, unseen)
 
 
+def _cell(
+    request: PageRequest, row: Row, column: Column, places: int, link: Link | None
+) -> GridCell:
+    cell = row[column.name]
+    text = _measured(request, row, column) or cell_text(request, column, cell, places)
+    is_state = column.name in _STATES and isinstance(cell, str)
+    is_time = isinstance(cell, date) or column.name == "bucket"
+    return GridCell(text, link(row) if link else None, str(cell) if is_state else "", is_time)
+
+
+def _money_first(columns: Sequence[Column]) -> list[Column]:
+    """Return columns with amounts of money moved up to the first number."""
+    place = next((at for at, one in enumerate(columns) if one.is_number), len(columns))
+    rest = columns[place:]
+    money = [one for one in rest if one.is_money]
+    return [*columns[:place], *money, *(one for one in rest if not one.is_money)]
+
+
 def _heading(request: PageRequest, column: Column) -> Heading:
-    hint = f"{column.unit}, {column.description}".strip(", ")
+    is_own = request.words.language == DEFAULT  # what reports say, they say in this one
+    hint = f"{column.unit}, {column.description}".strip(", ") if is_own else ""
     return Heading(label_of(request, column), hint, column.is_number)
 
 
 def _is_empty(table: Table, column: Column) -> bool:
     """Return whether no row says anything in a column; a cost that is unknown is said."""
-    return (
-        bool(table.rows) and not column.is_money and not any(map(_says, table.values(column.name)))
-    )
+    is_kept = column.is_money or column.name in _KEPT or not table.rows
+    return not is_kept and not any(map(_says, table.values(column.name)))
 
 
 def _says(cell: Cell) -> bool:
-    return cell is not None and cell != ""
+    return cell not in (None, "", 0) or isinstance(cell, bool)
 
 
 def label_of(request: PageRequest, column: Column) -> str:
@@ -150,9 +174,31 @@ def cell_text(request: PageRequest, column: Column, cell: Cell, places: int) -> 
             return _number(request, column, cell, places)
 
 
+def causes_of(request: PageRequest, text: str) -> list[tuple[str, str]]:
+    """Return why a bill differs, as words and amounts, from ``not seen 9.6500, discount -2``."""
+    parts = [each.rpartition(" ") for each in text.split(", ") if each]
+    return [
+        (
+            request.words(f"cause.{name.replace(' ', '_')}"),
+            request.figures.usd(nano_usd(Decimal(amount))),
+        )
+        for name, _, amount in parts
+    ]
+
+
+def _measured(request: PageRequest, row: Row, column: Column) -> str | None:
+    """Write an amount of a budget in the unit of the budget; nothing for any other cell."""
+    cell, measure = row[column.name], row.get("measure")
+    if not column.name.endswith("_amount") or not isinstance(cell, int) or measure is None:
+        return None
+    return request.figures.amount(cell, Measure(str(measure)))
+
+
 def _word(request: PageRequest, column: Column, cell: str) -> str:
     if column.name == "bucket":
         return escape(request.figures.bucket(cell))
+    if column.name == "causes":
+        return ", ".join(" ".join(each) for each in causes_of(request, cell))
     key = f"{_WORDED.get(column.name, '')}.{cell}"
     return request.words(key) if request.words.has(key) else escape(cell)
 
@@ -171,5 +217,7 @@ _WORDED = {
     "state": "state",
     "source": "source",
     "period": "period",
+    "measure": "measure",
+    **{name: name for name in ("fate", "basis", "book", "reason", "kind", "charge")},
 }
 """Columns of closed sets of words, and where the catalogue has them."""

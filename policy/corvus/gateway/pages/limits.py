@@ -116,16 +116,19 @@ def _change(request: PageRequest, form: Form) -> str:
     try:
         request.service.change_keys(values, request.principal)
     except ConfigError as error:
-        messages = {shown(one.path): scrub(one.message) for one in error.diagnostics}
+        messages = {shown(one.path): _worded(request, one.message) for one in error.diagnostics}
         mistakes = {key: words for key, words in messages.items() if key in wanted}
         rest = "; ".join(words for key, words in messages.items() if key not in wanted)
-        raise Invalid(
-            _page(request, form, mistakes, rest or ("" if mistakes else str(error)))
-        ) from None
+        whole = "" if mistakes else _worded(request, str(error))
+        raise Invalid(_page(request, form, mistakes, rest or whole)) from None
     except EditRefused as error:
-        raise Invalid(_page(request, form, {}, scrub(str(error)))) from None
+        raise Invalid(_page(request, form, {}, _worded(request, str(error)))) from None
     changes = ", ".join(f"{key} {one.now} → {form[key].strip()}" for key, one in wanted.items())
     return request.words("limits.done", changes=changes)
+
+
+def _worded(request: PageRequest, sentence: str) -> str:
+    return request.words.said(scrub(sentence)) or request.words("filter.invalid")
 
 
 def _toml(limit: Limit, value: str) -> str:

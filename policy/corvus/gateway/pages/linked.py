@@ -28,7 +28,7 @@ async def show(pages: Pages, request: Request) -> Response:
     try:
         page = await asyncio.to_thread(approvals.linked, page_request)
     except PolicyError as error:
-        page = fault_page(error)
+        page = fault_page(page_request, error)
     return pages.respond(request, page_request, page)
 
 
@@ -43,5 +43,5 @@ async def decide(pages: Pages, request: Request) -> Response:
     try:
         page = Page("approve_done", {"notice": await asyncio.to_thread(done)})
     except PolicyError as error:
-        page = fault_page(error)
+        page = fault_page(page_request, error)
     return pages.respond(request, page_request, page)

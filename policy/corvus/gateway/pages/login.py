@@ -27,7 +27,8 @@ async def log_in(pages: Pages, request: Request) -> Response:
     except PermissionError:
         return _form(pages, request, 403, "login.proxy")
     except PolicyError as error:
-        return pages.respond(request, pages.page_request(request, None), fault_page(error))
+        page_request = pages.page_request(request, None)
+        return pages.respond(request, page_request, fault_page(page_request, error))
     if begun is None:
         return _form(pages, request, 401, "login.unknown" if secret else "login.empty")
     response = RedirectResponse(_wanted(request), 303)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 
-from corvus.answers.amounts import part_words, span_words
+from corvus.answers.amounts import span_words
 from corvus.model.budget import Match, Measure
 from corvus.model.decision import BudgetState, BudgetStatus
 from corvus.model.parts import PartCounts, PartStanding
@@ -71,16 +71,6 @@ class Meter:
     parts: PartCounts | None = None
     window_seconds: int = 0
     only_warns: bool = False
-
-    @property
-    def whose(self) -> str:
-        """For whom a part is, as a person reads it."""
-        return part_words(self.part)
-
-    @property
-    def last_refused(self) -> str:
-        """For whom the part is that refused a call last, as a person reads it."""
-        return part_words(self.parts.last_refused) if self.parts else ""
 
     @property
     def span(self) -> str:

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from urllib.parse import urlencode
 
 from corvus.base.errors import LedgerError, PolicyError, StoreError
+from corvus.diagnostics.secrets import scrub
 from corvus.gateway.pages.figures import Figures
 from corvus.gateway.problems import status_of
 from corvus.gateway.service import Service
@@ -48,6 +49,10 @@ class PageRequest:
     def may_change(self) -> bool:
         """Whether the visitor may do more than look."""
         return self.scope is TokenScope.ADMIN
+
+    def detail(self, error: PolicyError) -> str:
+        """Return what an error says, in the visitor's language; nothing without words for it."""
+        return self.words.said(scrub(str(error)))
 
     def link(self, path: str | None = None, **query: object) -> str:
         """Return the address of a page; ``None`` values are left out.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from corvus.base.errors import PolicyError
-from corvus.diagnostics.secrets import scrub
 from corvus.gateway.auth import Tokens
 from corvus.gateway.pages import actions as steering
 from corvus.gateway.pages.cookies import COOKIE, Visit, Visits
@@ -21,7 +20,7 @@ from corvus.gateway.pages.live import Board, LivePart
 from corvus.gateway.pages.page import MISSING, ROOT, Page, PageRequest, View, fault_kind, find_page
 from corvus.gateway.pages.render import live, whole
 from corvus.gateway.pages.summary import answer, mark_of, show_change
-from corvus.gateway.pages.views.reports import given_of
+from corvus.gateway.pages.views.reports import chart_file, given_of
 from corvus.gateway.problems import status_of
 from corvus.gateway.service import Service
 from corvus.model.token import TokenScope
@@ -84,26 +83,38 @@ class Pages:
         except steering.Invalid as invalid:
             return self.respond(request, page_request, invalid.page.with_status(422), visit=visit)
         except (PolicyError, PermissionError) as error:
-            return self.respond(request, page_request, fault_page(error), visit=visit)
+            return self.respond(request, page_request, fault_page(page_request, error), visit=visit)
         await asyncio.to_thread(show_change, self._service)
         visit.notices.append(("done", notice))
         return RedirectResponse(steering.way_back(form), 303)
 
-    async def download(self, request: Request) -> Response:
+    async def table_file(self, request: Request) -> Response:
         """Answer with a report as a file of comma-separated values."""
+
+        def text(page_request: PageRequest, name: str) -> str:
+            table = answer(page_request, name, **given_of(page_request.query))
+            return csv_text(table or Table((), ()))
+
+        return await self._file(request, text, ("csv", "text/csv; charset=utf-8"))
+
+    async def chart_file(self, request: Request) -> Response:
+        """Answer with the chart of a report as a file."""
+        return await self._file(request, chart_file, ("svg", "image/svg+xml"))
+
+    async def _file(
+        self, request: Request, text: Callable[[PageRequest, str], str], kind: tuple[str, str]
+    ) -> Response:
         visit = await self._visit(request)
         if isinstance(visit, Response):
             return visit
         page_request, name = self.page_request(request, visit), request.path_params["name"]
         try:
-            table = await asyncio.to_thread(
-                answer, page_request, name, **given_of(page_request.query)
-            )
-            text = await asyncio.to_thread(csv_text, table or Table((), ()))
+            content = await asyncio.to_thread(text, page_request, name)
         except PolicyError as error:
-            return self.respond(request, page_request, fault_page(error), visit=visit)
-        headers = {"content-disposition": f'attachment; filename="{name.replace("/", "-")}.csv"'}
-        return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+            return self.respond(request, page_request, fault_page(page_request, error), visit=visit)
+        file = f"{name.replace('/', '-')}.{kind[0]}"
+        headers = {"content-disposition": f'attachment; filename="{file}"'}
+        return Response(content, media_type=kind[1], headers=headers)
 
     async def stream(self, request: Request) -> Response:
         """Answer with what changes on a page, as it changes."""
@@ -195,7 +206,8 @@ class Pages:
         try:
             visit = await self.visits.find(request.cookies.get(COOKIE))
         except PolicyError as error:
-            return self.respond(request, self.page_request(request, None), fault_page(error))
+            page_request = self.page_request(request, None)
+            return self.respond(request, page_request, fault_page(page_request, error))
         if visit is not None:
             return visit
         if request.headers.get("sec-fetch-site") == "cross-site":
@@ -236,15 +248,15 @@ class Pages:
         return await self._board.show(key, make, live_seconds, marked)
 
 
-def fault_page(error: Exception) -> Page:
-    """Return the page that shows an error as what it is."""
+def fault_page(page_request: PageRequest, error: Exception) -> Page:
+    """Return the page that shows an error as what it is, in the visitor's language."""
     if isinstance(error, PermissionError):
         return Page("fault", {"kind": "forbidden", "detail": ""}, 403)
     assert isinstance(error, PolicyError)
     status = status_of(error)
     if status >= _HIDDEN:
         _log.error("%s: %s", error.code, error)
-    detail = "" if status >= _HIDDEN else scrub(str(error))
+    detail = "" if status >= _HIDDEN else page_request.detail(error)
     return Page("fault", {"kind": fault_kind(error), "detail": detail}, status)
 
 
@@ -260,7 +272,7 @@ async def _run(view: View, page_request: PageRequest) -> Page:
     try:
         return await asyncio.to_thread(view, page_request)
     except (PolicyError, PermissionError) as error:
-        return fault_page(error)
+        return fault_page(page_request, error)
     except Exception as error:  # a bug in one page leaves the others
         _log.error("a page failed", exc_info=error)
         return Page("fault", {"kind": "bug", "detail": ""}, 500)

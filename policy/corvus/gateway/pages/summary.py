@@ -65,6 +65,8 @@ class _Reader:
     read_at: float = float("-inf")
     took_seconds: float = 0.0
     reading: threading.Lock = field(default_factory=threading.Lock)
+    changes: int = 0
+    placing: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def rest_seconds(self) -> float:
@@ -81,14 +83,17 @@ class _Reader:
             self.reading.release()
 
     def read(self, service: Service) -> None:
-        began = monotonic()
-        self.summary = LedgerSummary(
+        began, changes = monotonic(), self.changes
+        summary = LedgerSummary(
             _part(lambda: _days(service)),
             _part(
                 lambda: _rows(_report(service, "spend/by-model", since=_month(service)))[:_MODELS]
             ),
             _latest_changes(service),
         )
+        with self.placing:
+            is_newest = changes == self.changes
+            self.summary = summary if is_newest else replace(summary, audit=self.summary.audit)
         self.read_at = monotonic()
         self.took_seconds = self.read_at - began
 
@@ -115,21 +120,16 @@ def summary_of(service: Service, wait_seconds: float = 0.1) -> LedgerSummary:
     return reader.summary
 
 
-def show_change(service: Service, wait_seconds: float = 1.0) -> None:
+def show_change(service: Service) -> None:
     """Let the next page show what was changed just now; the rest is read again soon after.
 
-    Args:
-        service: Where it was changed.
-        wait_seconds: How long a reading that is under way is waited for.
+    It does not wait for a reading that is under way, which leaves what is shown here.
     """
     reader = _readers.setdefault(service, _Reader())
-    if not reader.reading.acquire(timeout=wait_seconds):
-        return
-    try:
+    with reader.placing:
+        reader.changes += 1
         reader.summary = replace(reader.summary, audit=_latest_changes(service))
-        reader.looked_at = float("-inf")
-    finally:
-        reader.reading.release()
+    reader.looked_at = float("-inf")
 
 
 def mark_of(service: Service) -> object:

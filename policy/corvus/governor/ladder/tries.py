@@ -2,7 +2,8 @@
 
 A call that must wait is tried again when somebody has settled, or after a while; between two tries
 it holds nothing, neither a transaction nor a lock nor money. How long it may wait is real time,
-whatever the clock of the store says. Whoever leaves gives up his place.
+whatever the clock of the store says, but where nobody really waits. Whoever leaves gives up his
+place.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from corvus.model.request import Request
 from corvus.store.store import Store
 from corvus.store.unit import Unit
 
+Stopwatch: TypeAlias = Callable[[], float]
+"""Returns seconds that never run backwards."""
 InForceNow: TypeAlias = Callable[[], tuple[Rules, Register]]
 """Returns the rules and the registered budgets, as they are when a try is made."""
 
@@ -80,16 +83,20 @@ class Tries:
         request: The call.
         offers: What can be changed about it.
         reservation_id: Id for its reservation; made by default.
+        stopwatch: By what it is measured how long the call waits.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a call is, and where and by what it is decided
         self,
         store: Store,
         in_force: InForceNow,
         request: Request,
         offers: Offers,
+        *,
         reservation_id: str | None = None,
+        stopwatch: Stopwatch = time.monotonic,
     ) -> None:
+        self._seconds = stopwatch
         self._store = store
         self._in_force = in_force
         self._request = request
@@ -121,12 +128,12 @@ class Tries:
             self._is_decided = True
             return outcome
         if self._turn is None:
-            self._began = time.monotonic()
+            self._began = self._seconds()
         self._turn, self._approval_id = outcome.turn, outcome.approval_id or self._approval_id
         if outcome.rung not in self._until:
             policy = self._in_force()[0].policy
             longest = policy.wait_seconds if outcome.rung is Rung.WAIT else policy.ask_seconds
-            self._until[outcome.rung] = time.monotonic() + longest
+            self._until[outcome.rung] = self._seconds() + longest
         return None
 
     def rest(self) -> None:
@@ -136,6 +143,22 @@ class Tries:
     async def arest(self) -> None:
         """Do what ``rest`` does, without keeping the event loop waiting."""
         await self._bell.await_ring(self._pause_seconds)
+
+    @property
+    def until_seconds(self) -> float | None:
+        """When it stops waiting, by its stopwatch; ``None`` where it does not wait."""
+        now = self._seconds()
+        return min((until for until in self._until.values() if until > now), default=None)
+
+    @property
+    def turn(self) -> int | None:
+        """Its place in the queue: when it arrived, microseconds; ``None`` without one."""
+        return self._turn
+
+    @property
+    def approval_id(self) -> str | None:
+        """Its approval, where it is parked."""
+        return self._approval_id
 
     def leave(self, pause: Pause | None = None) -> Callable[[Unit], Sequence[Event]] | None:
         """Give up what the call has in the queue; may be called again.
@@ -168,14 +191,14 @@ class Tries:
     def _pause_seconds(self) -> float:
         """How long to wait for the bell before the next try."""
         assert self._turn is not None, "only a call that has a place pauses"
-        now = time.monotonic()
+        now = self._seconds()
         left = [until - now for until in self._until.values() if until > now]
         return max(0.0, min([self._store.line.pause_seconds(self._turn), *left]))
 
     def _attempt(self, unit: Unit, rules: Rules) -> Attempt:
         request, policy = self._request, rules.policy
         waits = {Rung.WAIT: policy.wait_seconds, Rung.ASK: policy.ask_seconds}
-        now = time.monotonic()
+        now = self._seconds()
         rungs = [
             rung
             for rung in request.rungs

@@ -8,9 +8,12 @@ from typing import Any, cast
 from corvus.answers.audit import lifted_of
 from corvus.gateway.pages.page import Page, PageRequest, page
 from corvus.gateway.pages.pager import ROWS, pager, requested_page
+from corvus.gateway.pages.span import span_of
 from corvus.model.steering import AuditKind
 
 _EVENTS_MAX = 10_000
+_BUDGETS = ("lifted", "blocked")
+"""Details that are lists of budgets."""
 
 
 @page("/audit", live_seconds=5.0, menu=6)
@@ -18,17 +21,20 @@ def audit(request: PageRequest) -> Page:
     """Show audit events, in pages; of one kind, if requested."""
     kind = request.query.get("kind", "")
     kind = kind if kind in set(AuditKind) else ""
+    span = span_of(request)
     begin = (requested_page(request) - 1) * ROWS
-    count = min(_EVENTS_MAX, begin + ROWS + 1)
-    events: list[dict[str, Any]] = request.service.audit(count, [kind] if kind else [])[::-1]
+    count = 0 if span.mistakes else min(_EVENTS_MAX, begin + ROWS + 1)
+    kinds = [kind] if kind else []
+    events: list[dict[str, Any]] = request.service.audit(count, kinds, span.since, span.until)[::-1]
     shown = events[begin : begin + ROWS]
     data = {
+        "span": span,
         "events": [{**one, "lines": _lines(request, one["details"])} for one in shown],
         "kind": kind,
         "kinds": [one.value for one in AuditKind],
         "pager": pager(request, len(shown), None, has_more=len(events) > begin + ROWS),
     }
-    return Page("audit", data)
+    return Page("audit", data, 422 if span.mistakes else 200)
 
 
 def _lines(request: PageRequest, details: object) -> list[str]:
@@ -38,10 +44,28 @@ def _lines(request: PageRequest, details: object) -> list[str]:
     known: dict[str, Any] = details  # pyright: ignore[reportUnknownVariableType] - JSON
     if "before" in known and "after" in known:
         return _changes(request, dict(_flat("", known["before"])), dict(_flat("", known["after"])))
-    budgets = known.get("lifted") or known.get("blocked")
-    if isinstance(budgets, list):
-        return [_budget(request, one) for one in cast("list[dict[str, Any]]", budgets)]
-    return [f"{name}: {value}" for name, value in known.items()]
+    lines: list[str] = []
+    for name, value in known.items():
+        if name in _BUDGETS and isinstance(value, list):
+            lines += [_budget(request, one) for one in cast("list[dict[str, Any]]", value)]
+        elif value is not None:
+            lines.append(_line(request, name, value))
+    return lines
+
+
+def _line(request: PageRequest, name: str, value: object) -> str:
+    """Write one detail of an event: what it is called, and its value."""
+    is_money = name.endswith("_nano_usd")
+    key = f"audit_detail.{name.removesuffix('_nano_usd')}"
+    label = request.words(key) if request.words.has(key) else name
+    if is_money:
+        return f"{label}: {request.figures.usd_exact(int(str(value)))}"
+    if isinstance(value, dict):
+        table = cast("dict[str, object]", value)
+        return f"{label}: {', '.join(f'{one} {table[one]}' for one in table)}"
+    if isinstance(value, list):
+        return f"{label}: {', '.join(map(str, cast('list[object]', value)))}"
+    return f"{label}: {request.figures.part(str(value)) if name == 'part' else value}"
 
 
 def _budget(request: PageRequest, one: dict[str, Any]) -> str:

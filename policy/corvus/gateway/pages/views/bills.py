@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from typing import Any
 
-from corvus.gateway.pages.grid import grid_of
+from corvus.gateway.pages.grid import causes_of, grid_of
 from corvus.gateway.pages.page import Page, PageRequest, page
+from corvus.gateway.pages.span import span_of
 from corvus.gateway.pages.summary import answer
 
-_DAYS = 92
+_SPAN = "last-90-days"
 _FOUND = 20
 
 
 @page("/bills", menu=8)
 def bills(request: PageRequest) -> Page:
     """Show what was found, of one provider if requested."""
-    since = request.service.runtime.clock.now() - timedelta(days=_DAYS)
+    span = span_of(request, _SPAN)
     provider = request.query.get("provider") or None
-    given = {"since": f"{since:%Y-%m-%d}", "provider": provider}
     data: dict[str, object] = {
-        "days": _DAYS,
+        "span": span,
         "provider": provider or "",
-        "found": None,
+        "providers": (),
+        "found": (),
         "compared": None,
-        "csv": request.link("/csv/reconcile/reconcile", **given),
+        "csv": request.link("/csv/reconcile/reconcile", **span.query, provider=provider),
         "found_csv": request.link("/csv/reconcile/reconciliations", provider=provider),
     }
-    found = answer(request, "reconcile/reconciliations", provider=provider, top=_FOUND)
-    compared = answer(request, "reconcile/reconcile", **given)
-    if found is not None and found.rows and compared is not None:
+    if span.mistakes:
+        return Page("bills", data, 422)
+    found = answer(request, "reconcile/reconciliations", top=_FOUND)
+    compared = answer(request, "reconcile/reconcile", **span.bounds, provider=provider)
+    if found is not None and compared is not None:
+        rows = found.mappings()
         data |= {
-            "found": grid_of(request, found, without=("high_nano_usd",)),
+            "providers": sorted({str(row["provider"]) for row in rows}),
+            "found": [
+                {**row, "why": _why(request, row)}
+                for row in rows
+                if provider in (None, row["provider"])
+            ],
             "compared": grid_of(request, compared),
         }
     return Page("bills", data)
+
+
+def _why(request: PageRequest, row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return causes_of(request, row["causes"] or "")

@@ -1,26 +1,28 @@
-"""What each bucket of time has cost, and by which model, provider or project."""
+"""What each bucket of time has cost, and by which model, provider, project, user or agent."""
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
-from corvus.base.period import HISTORY_PERIODS, Period, Window, window_at
+from corvus.base.errors import ReportParameterInvalid
+from corvus.base.period import CALENDAR_PERIODS, Period, window_at
 from corvus.diagnostics.plain import escape
 from corvus.gateway.pages.chart import Point, bars_of
 from corvus.gateway.pages.grid import grid_of
 from corvus.gateway.pages.page import Page, PageRequest, page
+from corvus.gateway.pages.span import Span, span_of
 from corvus.gateway.pages.summary import answer
-from corvus.reporting.history import Bucket, check_window
 from corvus.reporting.table import Table
 
-PERIODS = {period.value: period.buckets_shown for period in HISTORY_PERIODS if period.buckets_shown}
-"""What a bucket can be, and how many are shown by default."""
+PERIODS = [period.value for period in CALENDAR_PERIODS if period.buckets_max]
+"""What a bar can be."""
 BY = ("model", "provider", "project", "user", "agent")
-PRESETS = (("day", 7), ("day", 30), ("week", 12), ("month", 12))
-"""Ranges that are one click away: what a bar is, and how many."""
 SERIES = 5
 """How many colours there are, next to that of all others."""
+_SPAN = "last-30-days"
+_BARS_MAX = 62
+"""While nobody chooses, a bar is the first period of which no more are needed."""
 _COLUMNS = (
     *("provider", "model", "project", "user_name", "agent"),
     *("cost_nano_usd", "share_percent", "calls", "unpriced_calls", "tokens"),
@@ -30,41 +32,65 @@ _COLUMNS = (
 @page("/history", live_seconds=15.0, menu=2)
 def history(request: PageRequest) -> Page:
     """Show the cost over time and what it was for."""
-    period = request.query.get("period", "day")
-    period = period if period in PERIODS else "day"
+    span = span_of(request, _SPAN)
+    if span.since is None and not span.mistakes:
+        span = span.with_mistake("since", request.words("span.mistake.no_beginning"))
     by = request.query.get("by", "model")
     by = by if by in BY else "model"
-    text = request.query.get("last", "")
-    last = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else PERIODS[period]
-    check_window(Bucket(period), last)
-    table = answer(request, f"spend/history-by-{period}", **{f"{period}s": last})
+    period = request.query.get("period", "")
+    period = period if period in PERIODS else ""
     data: dict[str, object] = {
+        "span": span,
         "period": period,
         "periods": PERIODS,
-        "presets": [
-            (f"{one}_{many}", request.link(period=one, last=many), (one, many) == (period, last))
-            for one, many in PRESETS
-        ],
         "by": by,
         "ways": BY,
-        "last": last,
-        "is_empty": table is None or not any(table.counts("calls")),
-        "csv": request.link(f"/csv/spend/history-by-{period}", **{f"{period}s": last}),
+        "is_empty": False,
     }
-    if table is not None:
-        since = _since(request.service.runtime.clock.now(), period, last)
-        parts = answer(request, f"spend/by-{by}", since=since)
-        assert parts is not None, "the ledger was read a moment ago"
-        drawn = answer(request, "spend/series", since=since, period=period, by=by, top=SERIES)
-        assert drawn is not None, "the ledger was read a moment ago"
-        series = _series(request, drawn)
-        data |= _chart(request, table, series) | {
-            "legend": _legend(request, drawn),
-            "buckets": grid_of(request, Table(table.columns, table.rows[::-1])),
-            "parts": grid_of(request, parts, only=_COLUMNS),
-            "parts_csv": request.link(f"/csv/spend/by-{by}", since=f"{since:%Y-%m-%d}"),
-        }
-    return Page("history", data)
+    if span.since is None or span.mistakes:
+        return Page("history", data, 422)
+    last = span.until or request.service.runtime.clock.now()
+    bar = period or _fitting(span.since, last)
+    try:
+        table = answer(request, f"spend/history-by-{bar}", **span.bounds)
+    except ReportParameterInvalid as error:
+        text = request.detail(error) or request.words("filter.invalid")
+        data["span"] = span.with_mistake("since", text)
+        return Page("history", data, 422)
+    data |= {
+        "is_empty": table is None or not any(table.counts("calls")),
+        "csv": request.link(f"/csv/spend/history-by-{bar}", **span.query),
+    }
+    return Page("history", data | ({} if table is None else _shown(request, table, span, bar, by)))
+
+
+def _shown(request: PageRequest, table: Table, span: Span, bar: str, by: str) -> dict[str, object]:
+    """Return the chart of the buckets, and what it was for, from the first bucket on."""
+    assert span.since is not None, "a history has a beginning"
+    since = window_at(Period(bar), span.since)
+    assert since is not None, "the page offers periods with a calendar"
+    bounds = {"since": since.start, "until": span.until}
+    ends = {name: at and f"{at:%Y-%m-%dT%H:%M:%SZ}" for name, at in bounds.items()}
+    parts = answer(request, f"spend/by-{by}", **bounds)
+    assert parts is not None, "the ledger was read a moment ago"
+    drawn = answer(request, "spend/series", **bounds, period=bar, by=by, top=SERIES)
+    assert drawn is not None, "the ledger was read a moment ago"
+    return _chart(request, table, _series(request, drawn)) | {
+        "legend": _legend(request, drawn),
+        "buckets": grid_of(request, Table(table.columns, table.rows[::-1])),
+        "parts": grid_of(request, parts, only=_COLUMNS),
+        "parts_csv": request.link(f"/csv/spend/by-{by}", **ends),
+    }
+
+
+def _fitting(since: datetime, last: datetime) -> str:
+    """Return what a bar is while nobody chooses."""
+    for name in PERIODS:
+        calendar = Period(name).calendar
+        assert calendar is not None, "the page offers periods with a calendar"
+        if calendar.number(last.date()) - calendar.number(since.date()) < _BARS_MAX:
+            return name
+    return PERIODS[-1]
 
 
 def _series(request: PageRequest, drawn: Table) -> dict[str, list[tuple[int, int, str]]]:
@@ -142,16 +168,3 @@ def _chart(
 def _short(request: PageRequest, bucket: str) -> str:
     is_day = bucket.count("-") > 1
     return request.figures.short_day(date.fromisoformat(bucket)) if is_day else bucket
-
-
-def _since(now: datetime, period: str, last: int) -> datetime:
-    """Return the first instant of the first bucket, in UTC."""
-    for _ in range(last - 1):
-        now = _window(period, now).start - timedelta(microseconds=1)
-    return _window(period, now).start
-
-
-def _window(period: str, now: datetime) -> Window:
-    window = window_at(Period(period), now)
-    assert window is not None, "the page offers periods with a calendar"
-    return window

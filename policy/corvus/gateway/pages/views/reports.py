@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import groupby
 
 from corvus.base.errors import ReportInvalid, ReportParameterInvalid
-from corvus.gateway.pages.chart import Bars, Point, bars_of
-from corvus.gateway.pages.grid import cell_text, grid_of, label_of
+from corvus.gateway.pages.drawn import PARAMETERS, drawn_of
+from corvus.gateway.pages.grid import grid_of
 from corvus.gateway.pages.page import Page, PageRequest, page
 from corvus.gateway.pages.pager import Pager, pager
+from corvus.gateway.pages.span import Span, span_of
 from corvus.gateway.pages.summary import answer
 from corvus.gateway.pages.views.sessions import FIRST_OF_CALLS
 from corvus.reporting.catalog import Report, load_catalog
+from corvus.reporting.drawing import svg
 from corvus.reporting.header import Header
 from corvus.reporting.parameters import Parameter, ParameterType
 from corvus.reporting.table import Table
 
 PREFIX = "/reports/"
-_BARS_MAX = 60
 _TIMES = "7d, last-month, 2026-11-23"
 """What a time can be, as an example; the same words in every language."""
-_NOT_PARAMETERS = {"lang"}
+_ENDS = ("since", "until")
 _TOTALS = {"records", "sessions"}
 """Columns that say how many rows all pages have."""
 
@@ -65,32 +65,76 @@ def reports(request: PageRequest) -> Page:
 
 @page("/reports/{name:path}")
 def report(request: PageRequest) -> Page:
-    """Show one report with the requested parameters."""
+    """Show one report with the requested parameters, and draw it as requested."""
     found = load_catalog().find(request.path.removeprefix(PREFIX))
     given = given_of(request.query)
+    names = {one.name for one in found.header.parameters}
+    span = span_of(request) if names.issuperset(_ENDS) else None
     data: dict[str, object] = {
         "name": found.name,
         "title": title(request, found),
         "summary": summary(request, found),
-        "fields": [_field(request, one, given) for one in found.header.parameters],
+        "span": span,
+        "fields": [
+            _field(request, one, given)
+            for one in found.header.parameters
+            if span is None or one.name not in _ENDS
+        ],
         "csv": request.link(f"/csv/{found.name}", **given),
+        "svg": request.link(f"/svg/{found.name}", **request.query),
+        "kept_by_form": [(name, request.query.get(name, "")) for name in (*_ENDS, *PARAMETERS)],
+        "kept_by_drawing": [*given.items()],
+        "mistakes": {},
         "mistake": "",
         "grid": None,
-        "chart": None,
+        "drawn": None,
         "pager": None,
     }
+    if span and span.mistakes:
+        return Page("report", data, 422)
     try:
         table = answer(request, found.name, **given)
-    except ReportParameterInvalid as mistake:
-        return Page("report", {**data, "mistake": str(mistake)}, 422 if given else 200)
+    except ReportParameterInvalid as error:
+        return Page("report", {**data, **_mistakes(request, span, error)}, 422 if given else 200)
     if table is not None:
         first = FIRST_OF_CALLS if found.name == "spend/calls" else ()
         data |= {
             "grid": grid_of(request, table, first=first),
-            "chart": _chart(request, found.header, table),
+            "drawn": drawn_of(request, found.header.chart, table),
             "pager": _pager(request, found.header, table),
         }
     return Page("report", data)
+
+
+def _mistakes(
+    request: PageRequest, span: Span | None, error: ReportParameterInvalid
+) -> dict[str, object]:
+    """Return what is wrong, at the field that it is about where the error names one."""
+    text = request.detail(error) or request.words("filter.invalid")
+    if error.parameter is None:
+        return {"mistake": text}
+    if span is not None and error.parameter in _ENDS:
+        return {"span": span.with_mistake(error.parameter, text)}
+    return {"mistakes": {error.parameter: text}}
+
+
+def chart_file(request: PageRequest, name: str) -> str:
+    """Return the chart that a page of a report shows as an SVG file.
+
+    Raises:
+        ReportError: The report cannot be run with these parameters.
+        LedgerError: The ledger cannot be read.
+    """
+    found = load_catalog().find(name)
+    table = answer(request, found.name, **given_of(request.query))
+    drawn = drawn_of(request, found.header.chart, table or Table((), ()))
+    rows = drawn.rows if drawn else ()
+    return svg(
+        title(request, found),
+        [name for name, _, _ in rows],
+        [text for _, text, _ in rows],
+        [amount for _, _, amount in rows],
+    )
 
 
 def _pager(request: PageRequest, header: Header, table: Table) -> Pager | None:
@@ -107,7 +151,7 @@ def _pager(request: PageRequest, header: Header, table: Table) -> Pager | None:
 
 def given_of(query: Mapping[str, str]) -> dict[str, object]:
     """Return the parameters of a query; those left empty are not given."""
-    return {name: value for name, value in query.items() if value and name not in _NOT_PARAMETERS}
+    return {name: value for name, value in query.items() if value and name not in PARAMETERS}
 
 
 def title(request: PageRequest, found: Report) -> str:
@@ -138,7 +182,7 @@ def _field(request: PageRequest, one: Parameter, given: Mapping[str, object]) ->
         ParameterType.VARCHAR: "text",
     }
     kind = kinds.get(one.type, "date")
-    preset = request.words("report_page.now") if one.default_now else one.default
+    preset = request.words("figure.now") if one.default_now else one.default
     if preset is None and kind == "date":
         preset = _TIMES
     return Field(
@@ -146,43 +190,7 @@ def _field(request: PageRequest, one: Parameter, given: Mapping[str, object]) ->
         label=request.words(key) if request.words.has(key) else one.name,
         hint=one.description,
         value=str(given.get(one.name, "")),
-        preset="" if preset is None else str(preset).lower(),
+        preset=str(preset).lower() if isinstance(preset, bool) else str(preset or ""),
         kind=kind,
         required=one.required,
     )
-
-
-def _chart(request: PageRequest, header: Header, table: Table) -> tuple[Bars, str] | None:
-    """Return the chart that a report declares, and what it says in words."""
-    if header.chart is None or not 1 < len(table.rows) <= _BARS_MAX:
-        return None
-    x, y = (
-        {one.name: one for one in table.columns}[name] for name in (header.chart.x, header.chart.y)
-    )
-    labels = [cell_text(request, x, one, 4) for one in table.values(x.name)]
-    values = table.values(y.name)
-    figures = request.figures
-
-    def write(value: int) -> str:
-        return figures.usd(value) if y.is_money else figures.number(Decimal(value) / _SCALE)
-
-    points = [
-        Point(
-            _length(one, is_money=y.is_money),
-            label[:12],
-            f"{label}: {cell_text(request, y, one, 4)}",
-        )
-        for one, label in zip(values, labels, strict=True)
-    ]
-    words = request.words("report_page.chart", y=label_of(request, y), x=label_of(request, x))
-    return bars_of(points, write, width=960), words
-
-
-_SCALE = 1000
-"""Numbers that are no money are drawn in thousandths, so that fractions have a length."""
-
-
-def _length(value: object, *, is_money: bool) -> int | None:
-    if not isinstance(value, int | float | Decimal) or isinstance(value, bool):
-        return None
-    return max(0, int(value if is_money else value * _SCALE))

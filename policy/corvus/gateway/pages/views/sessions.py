@@ -8,6 +8,7 @@ from corvus.gateway.pages.grid import Links, Row, grid_of
 from corvus.gateway.pages.meters import meter_of
 from corvus.gateway.pages.page import MISSING, Page, PageRequest, fault_kind, page
 from corvus.gateway.pages.pager import ROWS, pager, requested_page
+from corvus.gateway.pages.span import span_of
 from corvus.gateway.pages.summary import answer
 from corvus.reporting.table import Table
 
@@ -36,15 +37,20 @@ _COLUMNS = ("provider", "model", "cost_nano_usd", "share_percent", "calls", "unp
 def sessions(request: PageRequest) -> Page:
     """Show all sessions, in pages."""
     is_costliest = request.query.get("order") == "cost"
+    span = span_of(request)
+    data: dict[str, object] = {"order": "cost" if is_costliest else "time", "grid": None}
+    data["span"] = span
+    if span.mistakes:
+        return Page("sessions", data, 422)
     table = answer(
         request,
         "spend/sessions",
+        **span.bounds,
         rows=ROWS,
         page=requested_page(request),
         dearest=is_costliest,
         project=request.query.get("project") or None,
     )
-    data: dict[str, object] = {"order": "cost" if is_costliest else "time", "grid": None}
     if table is not None:
         links: Links = {"session_id": lambda row: _session_link(request, row)}
         data |= {
@@ -86,8 +92,11 @@ def session(request: PageRequest) -> Page:
 @page("/missions", live_seconds=10.0, menu=4)
 def missions(request: PageRequest) -> Page:
     """Show all missions, in pages."""
-    table = answer(request, "spend/by-mission", top=_MISSIONS_MAX)
-    data: dict[str, object] = {"grid": None}
+    span = span_of(request)
+    data: dict[str, object] = {"grid": None, "span": span}
+    if span.mistakes:
+        return Page("missions", data, 422)
+    table = answer(request, "spend/by-mission", top=_MISSIONS_MAX, **span.bounds)
     if table is not None:
         begin = (requested_page(request) - 1) * ROWS
         part = Table(table.columns, table.rows[begin : begin + ROWS])

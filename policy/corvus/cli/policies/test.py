@@ -1,0 +1,132 @@
+"""``corvus policy test``: puts the calls of test files to a policy, and says what fails.
+
+Nothing is simulated but time and disk: each case has a governor of its own, in memory (PLN-2).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from corvus.cli.exits import Exit
+from corvus.cli.options import Config, Sets
+
+if TYPE_CHECKING:
+    from corvus.cli.policies.test_files import TestRun
+
+Paths = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[FILE|FOLDER]...",
+        help="Test files, or folders with *.test.toml in them; default: the config's folder.",
+    ),
+]
+Wanted = Annotated[
+    str | None,
+    typer.Option("--case", "-k", metavar="WORDS", help="Only cases with this in their name."),
+]
+ShowCoverage = Annotated[
+    bool, typer.Option("--coverage", help="Show limits and rungs that no case comes to.")
+]
+FailUnder = Annotated[
+    float | None,
+    typer.Option(
+        "--fail-under", metavar="PERCENT", min=0, max=100, help="Fail below this coverage."
+    ),
+]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="A line for each case, passed ones too.")
+]
+Format = Annotated[
+    Literal["text", "json", "junit", "github"],
+    typer.Option("--format", help="text, json, junit for CI, github for annotations."),
+]
+ReportFile = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Write to this file instead.")
+]
+
+
+def run_tests(
+    paths: Paths = None,
+    *,
+    config: Config = None,
+    sets: Sets = None,
+    wanted: Wanted = None,
+    coverage: ShowCoverage = False,
+    fail_under: FailUnder = None,
+    verbose: Verbose = False,
+    output: Format = "text",
+    file: ReportFile = None,
+) -> None:
+    """Run policy tests: cases of calls, and what the budgets must make of them.
+
+    Exit 0 if all came true, 1 if a case failed or coverage is too low, 2 if a file is wrong.
+
+    Example: corvus policy test --coverage
+    """
+    run, least = _run(paths or [], config or [], sets or [], wanted)
+    is_low = fail_under is not None and least < fail_under
+    run = run._replace(
+        shows_coverage=coverage or fail_under is not None,
+        exit_code=int(_exit_code(run.broken or run.unmatched, run.failed or is_low)),
+    )
+    _write(_report(run, output, colour=file is None and _has_colour(), verbose=verbose), file)
+    if is_low:
+        said = f"coverage is {least:.0f} %, and --fail-under asks for {fail_under:g} %"
+        print(said, file=sys.stderr)
+    if run.exit_code:
+        raise typer.Exit(run.exit_code)
+
+
+def _run(
+    paths: Sequence[str], config: Sequence[Path], sets: Sequence[str], wanted: str | None
+) -> tuple[TestRun, float]:
+    """Run the files that were named; return what came of it, and the least coverage, percent."""
+    from corvus.cli.policies.test_files import Policies, TestRun, no_files, run_files, test_files
+    from corvus.cli.policies.test_outputs import coverage_of
+
+    began = perf_counter()
+    policies = Policies(config, sets)
+    files = test_files(paths, config)
+    runs = tuple(run_files(files, policies, wanted))
+    unmatched = () if files else (no_files(paths),)
+    run = TestRun(runs, policies.opened, unmatched, perf_counter() - began)
+    return run, min((coverage_of(tested).percent for tested in run.tested), default=100.0)
+
+
+def _report(run: TestRun, output: str, *, colour: bool, verbose: bool) -> str:
+    from corvus.cli.policies.test_outputs import REPORTS, report_text
+
+    if output == "text":
+        return report_text(run, colour=colour, verbose=verbose)
+    return REPORTS[output](run)
+
+
+def _exit_code(is_broken: object, has_failed: object) -> Exit:
+    if is_broken:
+        return Exit.USAGE
+    return Exit.FINDINGS if has_failed else Exit.CLEAN
+
+
+def _has_colour() -> bool:
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
+
+
+def _write(text: str, file: Path | None) -> None:
+    if file is None:
+        print(text)
+        return
+    try:
+        file.write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")
+    except OSError as fault:
+        raise typer.BadParameter(
+            f"{file} cannot be written: {fault.strerror or fault}", param_hint="--output"
+        ) from fault

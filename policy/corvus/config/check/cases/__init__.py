@@ -1,0 +1,1 @@
+"""Checks the files of policy tests, as strictly as a config."""
