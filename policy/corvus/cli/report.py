@@ -38,7 +38,7 @@ from corvus.cli.output import (
     give,
     print_stacked,
 )
-from corvus.cli.parsing.completion import report_items
+from corvus.cli.parsing.completion import parameters_of_report, report_items, report_names
 from corvus.cli.parsing.optional_value import IN_TERMINAL, TakesChart
 from corvus.diagnostics.plain import escape
 
@@ -108,7 +108,10 @@ def list_reports(
 
 @app.command("show")
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a report.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="Name of a report.", autocompletion=report_names),
+    ],
     reports_dir: ReportsDir = None,
 ) -> None:
     """Print the SQL of a report, ready to be copied and changed.
@@ -197,7 +200,14 @@ def run(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a report.")],
     *,
     param: Annotated[
-        list[str] | None, typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter.")
+        list[str] | None,
+        typer.Option(
+            "--param",
+            "-p",
+            metavar="NAME=VALUE",
+            help="A parameter.",
+            autocompletion=parameters_of_report,
+        ),
     ] = None,
     since: Since = None,
     until: Until = None,

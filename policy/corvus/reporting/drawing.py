@@ -73,9 +73,9 @@ class Drawing:
         Raises:
             ReportError: A PNG cannot be drawn: the library is missing, or there are too many bars.
         """
-        return self._png() if suffix == ".png" else self._svg().encode("ascii")
+        return self._png() if suffix == ".png" else self.svg().encode("ascii")
 
-    def _svg(self) -> str:
+    def svg(self) -> str:
         """Return a document of its own, which loads nothing."""
         width, height, title = self._width, self._height, attribute(self._title)
         lines = [
