@@ -581,13 +581,14 @@ def _balance(budget: Budget, spend: Spend | None, window: Window | None) -> Bala
     return Balance(budget, used.of(budget.measure), resets_at=window.end if window else None)
 
 
-def open_runtime(
+def open_runtime(  # noqa: PLR0913 - where each layer and place comes from
     config: str | Path | Sequence[str | Path] = (),
     *,
     sets: Sequence[str] = (),
     ledger: str | Path | None = None,
     clock: Clock | None = None,
     environment: Mapping[str, str] = os.environ,
+    texts: Mapping[Path, bytes] | None = None,
 ) -> Runtime:
     """Read the config and the ``CORVUS_…`` variables, compile them and find the ledger.
 
@@ -598,13 +599,14 @@ def open_runtime(
         ledger: The ledger named by the user; else the config's, else the default place.
         clock: The clock to read; the machine's by default.
         environment: The variables; those of the process by default.
+        texts: What is read in place of some of the files, such as their state at a revision.
 
     Raises:
         ConfigError: A file, a variable or a word has errors; it carries all of them. Or what they
             say cannot be compiled: a malformed glob (CFG-10), or two prices of one model (PRC-4).
     """
     files = (config,) if isinstance(config, str | Path) else config
-    located, loaded = load_layers(files, sets, environment)
+    located, loaded = load_layers(files, sets, environment, texts)
     assert loaded.settings is not None, "layers with errors are refused"
     try:
         policy = compile_policy(loaded.settings, loaded.deprecated_fields)

@@ -7,6 +7,7 @@ import gzip
 import random
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import pytest
 
@@ -36,11 +37,22 @@ def pieces(*given: bytes, pause: float = 0.0) -> Receive:
     return receive
 
 
+@dataclass
+class Given:
+    """A body as a connection gives it: in pieces, or whole at once."""
+
+    receive: Receive
+    whole: bytes | None = None
+
+    def whole_body(self) -> bytes | None:
+        return self.whole
+
+
 def read(receive: Receive, bodies: Bodies | None = None, **headers: bytes) -> bytes:
     async def scene() -> bytes:
         with (bodies or Bodies()).one() as body:
             given = {name.replace("_", "-").encode(): [value] for name, value in headers.items()}
-            return await body.read(given, receive, LIMIT)
+            return await body.read(given, Given(receive), LIMIT)
 
     return asyncio.run(scene())
 
@@ -53,6 +65,25 @@ def code(receive: Receive, bodies: Bodies | None = None, **headers: bytes) -> st
 
 def test_pieces_are_put_together() -> None:
     assert read(pieces(b"a", b"b" * 98, b"c")) == b"a" + b"b" * 98 + b"c"
+
+
+def test_a_body_that_has_come_whole_has_the_same_bounds() -> None:
+    packed = gzip.compress(b"x" * LIMIT)
+
+    async def scene() -> None:
+        bodies = Bodies(2 * LIMIT)
+        with bodies.one() as first, bodies.one() as second:
+            with pytest.raises(RequestRefused) as refused:
+                await first.read({}, Given(pieces(), b"x" * (LIMIT + 1)), LIMIT)
+            assert refused.value.problem.code == "body-too-large"
+            head = {b"content-encoding": [b"gzip"]}
+            assert await first.read(head, Given(pieces(), packed), LIMIT) == b"x" * LIMIT
+            assert await second.read({}, Given(pieces(), b"y" * LIMIT), LIMIT) == b"y" * LIMIT
+            with pytest.raises(RequestRefused) as refused, bodies.one() as third:
+                await third.read({}, Given(pieces(), b"z"), LIMIT)
+            assert refused.value.problem.code == "gateway-busy"
+
+    asyncio.run(scene())
 
 
 def test_the_limit_holds_with_and_without_a_stated_length() -> None:
@@ -77,13 +108,13 @@ def test_all_bodies_together_have_a_bound_and_give_their_room_back() -> None:
 
     async def scene() -> None:
         with bodies.one() as first:
-            await first.read({}, pieces(b"x" * 90), LIMIT)
+            await first.read({}, Given(pieces(b"x" * 90)), LIMIT)
             with bodies.one() as second, pytest.raises(RequestRefused) as refused:
-                await second.read({}, pieces(b"x" * 50, b"x" * 11), LIMIT)
+                await second.read({}, Given(pieces(b"x" * 50, b"x" * 11)), LIMIT)
             assert refused.value.problem.status == 503
             assert refused.value.problem.retry_after_seconds is not None
             with bodies.one() as third:
-                await third.read({}, pieces(b"x" * 60), LIMIT)
+                await third.read({}, Given(pieces(b"x" * 60)), LIMIT)
 
     for _ in range(3):
         asyncio.run(scene())
@@ -136,7 +167,7 @@ def test_a_large_body_is_decoded_by_a_thread(monkeypatch: pytest.MonkeyPatch) ->
 
     async def scene(sent: bytes) -> bytes:
         with Bodies().one() as body:
-            return await body.read({b"content-encoding": [b"gzip"]}, pieces(sent), size)
+            return await body.read({b"content-encoding": [b"gzip"]}, Given(pieces(sent)), size)
 
     assert asyncio.run(scene(packed)) == plain
     assert asyncio.run(scene(gzip.compress(bytes(size)))) == bytes(size)
@@ -150,13 +181,13 @@ def test_what_is_decoded_takes_room_and_gives_back_that_of_what_came() -> None:
     async def scene() -> None:
         headers = {b"content-encoding": [b"gzip"]}
         with bodies.one() as first:
-            await first.read(headers, pieces(packed), LIMIT)
+            await first.read(headers, Given(pieces(packed)), LIMIT)
             assert first.size == 90
             with bodies.one() as second, pytest.raises(RequestRefused) as refused:
-                await second.read(headers, pieces(packed), LIMIT)
+                await second.read(headers, Given(pieces(packed)), LIMIT)
             assert refused.value.problem.code == "gateway-busy"
             with bodies.one() as third:
-                await third.read({}, pieces(b"x" * 60), LIMIT)
+                await third.read({}, Given(pieces(b"x" * 60)), LIMIT)
 
     for _ in range(3):
         asyncio.run(scene())

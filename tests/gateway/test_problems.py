@@ -54,6 +54,7 @@ STATUSES = {
     "LedgerCorrupt": 503,
     "ImportRefused": 422,
     "BillRefused": 422,
+    "PlanRefused": 422,
     "PriceSourceRefused": 422,
     "ReportError": 500,
     "ReportNotFound": 404,

@@ -59,6 +59,7 @@ EXITS = {
     "LedgerNotInstalled": Exit.USAGE,
     "ImportRefused": Exit.USAGE,
     "BillRefused": Exit.USAGE,
+    "PlanRefused": Exit.USAGE,
     "ReportError": Exit.USAGE,
     "ReportNotFound": Exit.USAGE,
     "ReportParameterInvalid": Exit.USAGE,

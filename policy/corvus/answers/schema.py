@@ -9,6 +9,7 @@ from __future__ import annotations
 from corvus.answers.action import action_document
 from corvus.answers.audit import audit_document
 from corvus.answers.denial import denial_document
+from corvus.answers.plan import plan_document
 from corvus.answers.prices import price_document
 from corvus.answers.shape import COUNT, Schema, array, closed, document, nullable, words
 from corvus.answers.store import (
@@ -71,6 +72,7 @@ def published() -> dict[str, Schema]:
         "budget-exceeded": denial_document(),
         "action-decision": action_document(),
         "audit-event": audit_document(),
+        "plan": plan_document(),
         "price": price_document(),
         "usage-record": usage_record_document(),
         "store-status": store_status_document(),

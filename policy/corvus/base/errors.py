@@ -18,6 +18,7 @@ print, log, exit or know HTTP: ``corvus.cli.exits`` turns them into exit codes,
     │                   LedgerNotInstalled
     ├── ImportRefused
     ├── BillRefused
+    ├── PlanRefused
     ├── ReportError ─── ReportNotFound · ReportParameterInvalid · ReportInvalid
     ├── ProjectRefused
     ├── TokenBound
@@ -212,6 +213,12 @@ class BillRefused(PolicyError):
     """A bill cannot be compared: missing, torn, of an unknown form, or in another currency."""
 
     code = "bill-refused"
+
+
+class PlanRefused(PolicyError):
+    """What a plan is to be compared with cannot be found."""
+
+    code = "plan-refused"
 
 
 class ReportError(PolicyError):

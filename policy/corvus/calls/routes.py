@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 from urllib.parse import parse_qs, quote, unquote_to_bytes
 
@@ -210,6 +211,8 @@ _FREE_ENDS = [
         *provider.free_ends,
     )
 ]
+_REMEMBERED_CHARACTERS = 200
+"""What longer paths are is not remembered: they take memory."""
 NO_ROUTE = Unreadable(
     404,
     "not_found",
@@ -232,6 +235,11 @@ def calls_of(method: str, raw_path: str) -> tuple[Call, ...] | Unreadable:
         method: In capitals.
         raw_path: As it came, without query.
     """
+    is_usual = len(raw_path) <= _REMEMBERED_CHARACTERS
+    return _remembered_calls(method, raw_path) if is_usual else _found_calls(method, raw_path)
+
+
+def _found_calls(method: str, raw_path: str) -> tuple[Call, ...] | Unreadable:
     found = [
         call
         for route in _ROUTES
@@ -247,6 +255,9 @@ def calls_of(method: str, raw_path: str) -> tuple[Call, ...] | Unreadable:
         detail = f"websockets are not served: send POST {raw_path}"
         return Unreadable(426, "upgrade_refused", detail)
     return NO_ROUTE
+
+
+_remembered_calls = lru_cache(maxsize=512)(_found_calls)
 
 
 def takes_form(method: str, raw_path: str) -> bool:

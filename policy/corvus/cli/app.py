@@ -170,6 +170,11 @@ COMMANDS = {
     "report": _Entry(
         "report", "Spend reports: `corvus report list`, then `corvus report NAME`.", _SPEND, True
     ),
+    "plan": _Entry(
+        "planning.plan",
+        "Show what a change of the config would have done to recorded calls.",
+        _CONFIG,
+    ),
     "reconcile": _Entry(
         "bills.reconcile",
         "Compare the ledger with the bill of a provider, by day and model, and say why they "

@@ -51,6 +51,7 @@ _BY_CODE = {
     "ledger-not-installed": Exit.USAGE,
     "import-refused": Exit.USAGE,
     "bill-refused": Exit.USAGE,
+    "plan-refused": Exit.USAGE,
     "report-error": Exit.USAGE,
     "project-refused": Exit.USAGE,
     "token-bound": Exit.USAGE,

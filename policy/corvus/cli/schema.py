@@ -29,6 +29,7 @@ NAMES = (
     "budget-exceeded",
     "diagnostics",
     "ledger-reclaim",
+    "plan",
     "policy-test",
     "price",
     "store-move",

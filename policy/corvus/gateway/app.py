@@ -1,7 +1,7 @@
 """Puts the served surface together: guards around the admin API and the proxy.
 
-The proxy gets every path under ``/v1/``, behind the same guards. Documentation pages are not
-served: they would load scripts of strangers.
+The proxy gets every path of a provider, behind the same guards but without the framework.
+Documentation pages are not served: they would load scripts of strangers.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from corvus.gateway.api import actions, admin, approvals, cost, ops, reports, re
 from corvus.gateway.asgi import ASGIApp, Receive, Scope, Send
 from corvus.gateway.auth import Tokens
 from corvus.gateway.guards import Guards
-from corvus.gateway.paths import is_greeting, is_page, is_proxied, is_sign_in
+from corvus.gateway.paths import is_page, is_sign_in
 from corvus.gateway.problems import MEDIA_TYPE, Problem, problem_of
+from corvus.gateway.proxied_calls import ProxiedCalls
 from corvus.gateway.proxy.proxy import Proxy
 from corvus.gateway.service import ConfigFile, Service
 from corvus.gateway.signin import managed
-from corvus.gateway.signin.models import OfferedModels
 from corvus.gateway.signin.surface import SignInApp
 from corvus.gateway.telemetry.receiver import Receiver
 from corvus.gateway.telemetry.routes import is_telemetry
@@ -111,9 +111,10 @@ def make_app(
         raise
     app = _api(service, proxy, sign_in)
     shown = pages(service, tokens) if pages is not None else None
-    surfaces = _Surfaces(app, _proxied(service, proxy), _receiver(service), sign_in, shown)
+    surfaces = _Surfaces(app, _settings(service), _receiver(service), sign_in, shown)
     guards = Guards(_routed(surfaces), runtime.gateway, tokens, is_route=_is_route(proxy))
     guards.takes_form = proxy.takes_form
+    guards.calls = ProxiedCalls(proxy, lambda: service.runtime)
     if shown is not None:
         guards.stop = shown.close
     return guards
@@ -178,28 +179,16 @@ def _api(service: Service, proxy: Proxy | None = None, sign_in: SignInApp | None
     return api
 
 
-def _proxied(service: Service, proxy: Proxy) -> ASGIApp:
-    """Return the proxy with what clients get from the gateway itself that have logged in."""
+def _settings(service: Service) -> ASGIApp:
     options = service.runtime.gateway.sign_in
-    settings = managed.ManagedSettings(options.managed_settings if options.enabled else None)
-    models = OfferedModels(proxy, lambda: service.runtime)
-
-    async def routed(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] == managed.PATH:
-            await settings(scope, receive, send)
-        elif models.serves(scope):
-            await models(scope, receive, send)
-        else:
-            await proxy(scope, receive, send)
-
-    return routed
+    return managed.ManagedSettings(options.managed_settings if options.enabled else None)
 
 
 class _Surfaces(NamedTuple):
-    """The surfaces that are served; ``pages`` may be none."""
+    """The surfaces that a framework serves; ``pages`` may be none."""
 
     api: ASGIApp
-    proxy: ASGIApp
+    settings: ASGIApp
     receiver: ASGIApp
     sign_in: ASGIApp
     pages: ASGIApp | None
@@ -211,8 +200,8 @@ def _routed(surfaces: _Surfaces) -> ASGIApp:
             serving = surfaces.api
         elif is_telemetry(scope["method"], scope["path"]):
             serving = surfaces.receiver
-        elif is_proxied(scope["path"]) or is_greeting(scope["method"], scope["path"]):
-            serving = surfaces.proxy
+        elif scope["path"] == managed.PATH:
+            serving = surfaces.settings
         elif is_sign_in(scope["path"]):
             serving = surfaces.sign_in
         elif surfaces.pages is not None and is_page(scope["path"]):

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from typing import Protocol
 
 from corvus.calls.encodings import (
     ABOUT_ENCODED,
@@ -73,6 +74,19 @@ class Bodies:
         self._bytes += size
 
 
+class Source(Protocol):
+    """Where a body comes from."""
+
+    @property
+    def receive(self) -> Receive:
+        """Gives its pieces, as in ASGI."""
+        ...
+
+    def whole_body(self) -> bytes | None:
+        """Return it where all of it has come; ``None`` where it must be waited for."""
+        ...
+
+
 class Body:
     """One body.
 
@@ -84,12 +98,12 @@ class Body:
         self.size = 0
         self._bodies = bodies
 
-    async def read(self, headers: dict[bytes, list[bytes]], receive: Receive, limit: int) -> bytes:
+    async def read(self, headers: dict[bytes, list[bytes]], source: Source, limit: int) -> bytes:
         """Return it whole, decoded.
 
         Args:
             headers: Of its request, by names in lower case.
-            receive: Gives its pieces.
+            source: Gives it.
             limit: Bytes it may have, as it comes and decoded, inclusive.
 
         Raises:
@@ -97,7 +111,13 @@ class Body:
                 not in the one that it names, or there is no room for it.
         """
         encodings = _encodings(headers)
-        content = await self._received(headers, receive, limit)
+        content = source.whole_body()
+        if content is None:
+            content = await self._received(headers, source.receive, limit)
+        elif len(content) > limit:
+            raise _too_large(limit)
+        else:
+            self._hold(len(content))
         for name in encodings:
             content = await self._decoded(name, content, limit)
         return content

@@ -24,6 +24,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 from uvicorn.server import ServerState
 
 from corvus.gateway.asgi import Receive, Scope, Send
+from corvus.gateway.exchange import CallServer, Exchange
 from corvus.gateway.paths import is_probe
 from corvus.gateway.problems import Problem
 from corvus.gateway.refusal import reply_of, send_problem
@@ -197,6 +198,7 @@ class Connection(HttpOneProtocol):
         self._has_had_a_request = False
         self._is_got_on = False
         self._unread_bytes = 0
+        self._exchanging: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a place among those who wait."""
@@ -211,6 +213,8 @@ class Connection(HttpOneProtocol):
         self._is_lost = True
         self.places.leave(self)
         super().connection_lost(exc)
+        if self._exchanging is not None:
+            self._exchanging.cancel()
 
     @property
     def is_closing(self) -> bool:
@@ -287,6 +291,21 @@ class Connection(HttpOneProtocol):
         has_place = self.places.admit(self) or self._is_probe()
         self.app = self._served if has_place else _busy  # type: ignore[assignment]
         super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Serve a request by the framework, or on this connection itself."""
+        served = self._served
+        if (
+            app is not served
+            or not isinstance(served, CallServer)
+            or not served.takes(cast("Scope", cycle.scope))
+        ):
+            super()._start_asgi_task(cycle, app)
+        else:
+            task = self.loop.create_task(Exchange(cycle).run(served))
+            self._exchanging = task
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
 
     def on_body(self, body: bytes) -> None:
         """Hand on a piece of a body."""

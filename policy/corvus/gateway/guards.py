@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from corvus.base.errors import PolicyError, StoreError
@@ -21,6 +22,7 @@ from corvus.base.hosts import is_loopback
 from corvus.gateway.asgi import ASGIApp, Message, Receive, Scope, Send, send_whole
 from corvus.gateway.auth import RunKey, Tokens
 from corvus.gateway.body import Bodies, Body, without_encoding
+from corvus.gateway.exchange import Calls, CallServer, Exchange
 from corvus.gateway.origins import Origins
 from corvus.gateway.paths import inner, is_page, is_probe, is_proxied, is_sign_in
 from corvus.gateway.problems import Problem
@@ -44,12 +46,25 @@ HEADER_BYTES_MAX = 32_768
 ADMIN_BODY_BYTES_MAX = 65_536
 
 _log = logging.getLogger("corvus.gateway")
+_INTERNAL = Problem(500, "internal", "the request failed; the server's own log says why")
 _SAFE = {"GET", "HEAD"}
 _UTF8 = (b"utf-8", b"utf8", b"us-ascii")
 _NAVIGATION = [b"navigate"]
 
 
-class Guards:
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """The ends of a request in ASGI."""
+
+    receive: Receive
+    send: Send
+
+    def whole_body(self) -> bytes | None:
+        """Return none: it must be waited for."""
+        return None
+
+
+class Guards(CallServer):
     """Lets through to an app what may pass.
 
     Args:
@@ -74,6 +89,8 @@ class Guards:
         """Ends what never ends by itself, before the server waits for it."""
         self.takes_form: Callable[[Scope], bool] = lambda _: False
         """Says of a request for a provider's path whether its body may be a form with files."""
+        self.calls: Calls | None = None
+        """Serves some requests in place of the app."""
         self._app = app
         self._options = options
         self._tokens = tokens
@@ -90,37 +107,63 @@ class Guards:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
-        to_browser, send = send, self._origins.readable(scope, send)
         with self._bodies.one() as body:
-            try:
-                headers = _headers(scope)
-                _check_host(headers, self._options)
-                if (answer := self._origins.preflight(scope, headers)) is not None:
-                    await send_whole(to_browser, *answer)
-                    return
-                content = await self._checked(scope, headers, receive, body)
-            except RequestRefused as refused:
-                await send_problem(scope, send, refused.problem)
-            except PolicyError as error:
-                if isinstance(error, StoreError):  # the answer does not say why
-                    _log.error("a request was refused: %s: %s", error.code, error)
-                await send_error(scope, send, error)
-            else:
+            content = await self._content(scope, _Ends(receive, send), body)
+            if content is not None:
+                send = self._origins.readable(scope, send)
                 await self._serve(scope, _replayed(content, receive), send)
+
+    def takes(self, scope: Scope) -> bool:
+        """Return whether a request is for a provider, and so needs no framework."""
+        return self.calls is not None and self.calls.takes(scope)
+
+    async def serve(self, exchange: Exchange) -> None:
+        """Serve one of those."""
+        assert self.calls is not None, "it was taken"
+        scope = exchange.scope
+        exchange.completed = self._origins.granting(scope)
+        with self._bodies.one() as body:
+            content = await self._content(scope, exchange, body)
+            if content is None:
+                return
+            exchange.listen()
+            try:
+                await self.calls.serve(scope, content, exchange)
+            except Exception as bug:
+                if exchange.has_started:
+                    raise
+                await send_problem(scope, self._origins.readable(scope, exchange.send), _INTERNAL)
+                _log.error("a request failed", exc_info=bug)
+
+    async def _content(self, scope: Scope, ends: Exchange | _Ends, body: Body) -> bytes | None:
+        """Return the content of a request that may pass; ``None`` of one that has its answer."""
+        try:
+            headers = _headers(scope)
+            _check_host(headers, self._options)
+            if (answer := self._origins.preflight(scope, headers)) is not None:
+                await send_whole(ends.send, *answer)
+                return None
+            return await self._checked(scope, headers, ends, body)
+        except RequestRefused as refused:
+            await send_problem(scope, self._origins.readable(scope, ends.send), refused.problem)
+        except PolicyError as error:
+            if isinstance(error, StoreError):  # the answer does not say why
+                _log.error("a request was refused: %s: %s", error.code, error)
+            await send_error(scope, self._origins.readable(scope, ends.send), error)
+        return None
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self._app(scope, receive, send)
         except Exception as bug:
-            detail = "the request failed; the server's own log says why"
             try:
-                await send_problem(scope, send, Problem(500, "internal", detail))
+                await send_problem(scope, send, _INTERNAL)
             except RuntimeError:
                 raise bug from None  # an answer had begun: the server breaks it off
             _log.error("a request failed", exc_info=bug)
 
     async def _checked(
-        self, scope: Scope, headers: dict[bytes, list[bytes]], receive: Receive, body: Body
+        self, scope: Scope, headers: dict[bytes, list[bytes]], ends: Exchange | _Ends, body: Body
     ) -> bytes:
         """Return the content of a request that may pass, whose host is ours."""
         path = scope["path"]
@@ -131,7 +174,7 @@ class Guards:
         if not (is_probe(scope["method"], path) or _knows_visitors(path)):
             await self._authenticate(scope, headers)
         limit = _body_limit(scope["method"], path, self._options)
-        content = await body.read(headers, receive, limit)
+        content = await body.read(headers, ends, limit)
         scope["headers"] = without_encoding(scope["headers"])
         is_read_elsewhere = _knows_visitors(path) or is_telemetry(scope["method"], path)
         if not (is_read_elsewhere or self._is_form(scope, headers)):

@@ -12,6 +12,7 @@ Source:
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from corvus.gateway.asgi import Headers, Message, Scope, Send
 from corvus.gateway.paths import is_page, is_proxied, is_sign_in
@@ -82,22 +83,31 @@ class Origins:
         return Reply(204, answer, b"")
 
     def readable(self, scope: Scope, send: Send) -> Send:
-        """Return a ``send`` whose answer the origin of a request may read, if it is allowed.
+        """Return a ``send`` whose answer the origin of a request may read, if it is allowed."""
+        granted = self.granting(scope)
+        if granted is None:
+            return send
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": granted(message["headers"])}
+            await send(message)
+
+        return sending
+
+    def granting(self, scope: Scope) -> Callable[[Headers], Headers] | None:
+        """Return what adds to the headers of an answer that the origin of its request may read it.
 
         What a provider says about origins is left out: it knows nothing of those let in here.
         """
         if not self._allowed or _is_own(scope["path"]):
-            return send
-        origin = self._admitted(scope)
+            return None
+        more = _granted(self._admitted(scope))
 
-        async def sending(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                own: Headers = message["headers"]
-                kept = [pair for pair in own if not pair[0].lower().startswith(_OF_CORS)]
-                message = {**message, "headers": [*kept, *_granted(origin)]}
-            await send(message)
+        def granted(own: Headers) -> Headers:
+            return [*(pair for pair in own if not pair[0].lower().startswith(_OF_CORS)), *more]
 
-        return sending
+        return granted
 
     def _admitted(self, scope: Scope) -> bytes | None:
         """Return the origin of a request, if it is one of those allowed."""

@@ -88,6 +88,7 @@ _STATUS: dict[type[errors.PolicyError], int] = {
     errors.LedgerError: 503,
     errors.ImportRefused: 422,
     errors.BillRefused: 422,
+    errors.PlanRefused: 422,
     errors.PriceSourceRefused: 422,
     errors.ReportError: 500,
     errors.ReportNotFound: 404,

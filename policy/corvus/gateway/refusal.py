@@ -12,6 +12,7 @@ from typing import NamedTuple
 from corvus.base.errors import PolicyError, StoreError
 from corvus.calls.refusal import Refusal, unverified
 from corvus.gateway.asgi import Headers, Scope, Send, header_names, raw_headers, send_whole
+from corvus.gateway.exchange import Outlet
 from corvus.gateway.paths import is_proxied
 from corvus.gateway.problems import Problem, problem_of
 from corvus.metering.providers import kind_spoken
@@ -91,10 +92,11 @@ async def send_error(scope: Scope, send: Send, error: PolicyError) -> None:
     await send_whole(send, refusal.status, raw_headers({**headers, "connection": "close"}), body)
 
 
-async def send_refusal(send: Send, refusal: Refusal, kind: Kind) -> None:
+async def refuse_call(outlet: Outlet, refusal: Refusal, kind: Kind) -> None:
     """Answer a call with a refusal."""
     headers, body = refusal.answer(kind)
-    await send_whole(send, refusal.status, raw_headers(headers), body)
+    outlet.start(refusal.status, raw_headers(headers))
+    await outlet.end(body)
 
 
 def refusal_of(error: PolicyError) -> Refusal:

@@ -92,7 +92,7 @@ def reserve(
     case = weigh(unit, rules, register, request)
     if case.mission is not None:
         keep_mission(unit, case.mission)
-    step = _step(unit, rules, register, attempt, case)
+    step = step_of(unit, rules, register, attempt, case)
     if isinstance(step, Stop):
         pause, more = _pause(unit, rules, attempt, (case, step))
         return pause, events + more
@@ -109,7 +109,7 @@ def evaluate(unit: Unit, rules: Rules, register: Register, attempt: Attempt) -> 
     A call that would wait, or be parked, is refused, with that rung in the decision.
     """
     case = weigh(unit, rules, register, attempt.request)
-    step = _step(unit, rules, register, attempt, case)
+    step = step_of(unit, rules, register, attempt, case)
     if step is None:
         return case.decision
     if isinstance(step, Stop):
@@ -120,9 +120,10 @@ def evaluate(unit: Unit, rules: Rules, register: Register, attempt: Attempt) -> 
     return _described(step.case.decision, step, attempt)
 
 
-def _step(
+def step_of(
     unit: Unit, rules: Rules, register: Register, attempt: Attempt, case: Case
 ) -> Passage | Stop | None:
+    """Return how a weighed call passes, or why not now; ``None`` refuses it. Nothing is written."""
     ladder = Ladder(unit, rules, lambda form: weigh(unit, rules, register, form), attempt)
     approval = attempt.approval
     if approval is not None and approval.state is ApprovalState.APPROVED:

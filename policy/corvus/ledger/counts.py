@@ -229,7 +229,7 @@ def count_budget(  # noqa: PLR0913 - a question and its filters
     Raises:
         LedgerError: DuckDB could not run the statement.
     """
-    matches, globs = _matches(budget.match)
+    matches, globs = matches_sql(budget.match)
     fill = {"part": part_sql(budget.per), "matches": matches}
     scope: Mapping[str, object] = {"session": session_id, "forgotten": [*forgotten]}
     resets: Mapping[str, object] = {
@@ -302,7 +302,7 @@ def column_of(name: str) -> str:
     return f"tags['{key}']"
 
 
-def _matches(match: Match) -> tuple[str, dict[str, object]]:
+def matches_sql(match: Match) -> tuple[str, dict[str, object]]:
     """Return a condition that holds for the records a budget counts, and its parameters.
 
     An attribute that a record lacks matches no glob, not even ``*``.
@@ -368,7 +368,7 @@ def spend_in(
         KeyError: An attribute is unknown.
         ReportError: DuckDB could not run the statement.
     """
-    matches, values = _matches(match)
+    matches, values = matches_sql(match)
     values["window_start"] = naive_utc(window.start) if window else None
     values["window_end"] = naive_utc(window.end) if window else None
     values["session_id"] = session_id

@@ -49,21 +49,34 @@ WITH used AS (
     FROM usage_record
     WHERE calls > 0 AND reservation_id IS NOT NULL
         AND admitted_at >= $since AND admitted_at < $until
+), free AS (
+    SELECT DISTINCT reservation_id FROM reservation_event
+    WHERE kind IN ('released', 'expired') AND recorded_at >= $since
 ), asked AS (
-    SELECT 'call' AS what, event.recorded_at AS instant, event.store_id, event.seq, 1 AS place,
+    SELECT 'call' AS what, coalesce(event.requested_at, event.recorded_at) AS instant,
+        event.store_id, event.seq, 1 AS place,
         coalesce(event.reservation_id::VARCHAR, event.store_id::VARCHAR || '/' || event.seq) AS id,
         event.kind, {", ".join(f"event.{name}" for name in _STATED)},
-        epoch_us(coalesce(event.requested_at, event.recorded_at)) AS requested_us,
+        epoch_us(event.recorded_at) AS decided_us, event.state IS NULL AS is_added,
         coalesce(event.times, 1) AS times, event.estimate_nano_usd, event.estimate_tokens,
         event.most_nano_usd, event.asked_nano_usd, event.asked_tokens, event.asked_input_nano_usd,
         event.asked_output_rate, event.asked_output_tokens, event.asked_rungs, event.denial,
         event.governing_budget, event.governing_part, event.rungs, event.output_cap_tokens,
         event.downgraded_from, event.override_id::VARCHAR AS override_id,
         event.approval_id::VARCHAR AS approval_id, event.policy_hash,
-        used.cost, used.tokens
+        CASE WHEN used.reservation_id IS NULL AND free.reservation_id IS NOT NULL THEN 0
+            ELSE used.cost END AS cost, used.tokens
     FROM reservation_event AS event
     LEFT JOIN used ON used.reservation_id = event.reservation_id AND used.stands
+    LEFT JOIN free ON free.reservation_id = event.reservation_id
     WHERE event.kind IN ('reserved', 'denied')
+        AND event.recorded_at >= $since AND event.recorded_at < $until
+), decided AS (
+    SELECT 'turn' AS what, event.recorded_at AS instant, event.store_id, event.seq, 2 AS place,
+        coalesce(event.reservation_id::VARCHAR, event.store_id::VARCHAR || '/' || event.seq) AS id,
+        'decided' AS kind
+    FROM reservation_event AS event
+    WHERE event.requested_at IS NOT NULL
         AND event.recorded_at >= $since AND event.recorded_at < $until
 ), turned AS (
     SELECT 'turn' AS what, event.recorded_at AS instant, event.store_id, event.seq, 1 AS place,
@@ -87,7 +100,7 @@ WITH used AS (
 ), recorded AS (
     SELECT 'call' AS what, admitted_at AS instant, id AS store_id, 0 AS seq, 1 AS place,
         id::VARCHAR AS id, 'recorded' AS kind, {", ".join(_STATED)},
-        epoch_us(requested_at) AS requested_us, calls AS times,
+        epoch_us(admitted_at) AS decided_us, calls AS times,
         coalesce(cost_nano_usd, computed_cost_nano_usd) AS estimate_nano_usd,
         tokens AS estimate_tokens, cost_nano_usd AS cost, tokens, policy_hash
     FROM unheld
@@ -114,15 +127,16 @@ WITH used AS (
         coalesce(is_share, false) AS is_share, parent_mission_id
     FROM mission WHERE event IN ('started', 'resumed', 'ended')
 )
-SELECT epoch_us(instant) AS at_us, * EXCLUDE (instant, store_id, seq, place)
+SELECT epoch_us(instant) AS at_us, * EXCLUDE (instant, store_id, seq, place),
+    row_number() OVER (ORDER BY instant, store_id, seq, place) AS number
 FROM (
     FROM asked
+    UNION ALL BY NAME FROM decided
     UNION ALL BY NAME FROM turned
     UNION ALL BY NAME FROM recorded
     UNION ALL BY NAME FROM settled
     UNION ALL BY NAME (FROM steered WHERE instant >= $since AND instant < $until)
 )
-ORDER BY instant, store_id, seq, place
 """  # noqa: S608 - made of constants of this package
 
 
@@ -145,8 +159,36 @@ def recorded_events(ledger: Ledger, span: Span) -> Iterator[RecordedEvent]:
     Raises:
         LedgerError: It cannot be read.
     """
+    yield from read_events(ledger, f"{_EVENTS} ORDER BY number", _bounds(span))
+
+
+def stage_events(ledger: Ledger, span: Span) -> None:
+    """Keep what became true in a span in the temporary table ``planned_event``.
+
+    Raises:
+        LedgerError: It cannot be read.
+    """
     with ledger.explaining():
-        found = ledger.connection.execute(_EVENTS, _bounds(span))
+        ledger.connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE planned_event AS {_EVENTS}", _bounds(span)
+        )
+
+
+def read_events(
+    ledger: Ledger, statement: str, values: Mapping[str, object] | None = None
+) -> Iterator[RecordedEvent]:
+    """Yield the events that a statement selects.
+
+    Args:
+        ledger: Where.
+        statement: Its rows are those of ``planned_event``, in order.
+        values: Its parameters.
+
+    Raises:
+        LedgerError: It cannot be read.
+    """
+    with ledger.explaining():
+        found = ledger.connection.execute(statement, values or {})
         names = [column[0] for column in found.description]
         while rows := found.fetchmany(ROWS_AT_ONCE):
             for row in rows:
@@ -204,10 +246,11 @@ def _call(row: Mapping[str, Any]) -> RecordedCall:
     request = _request(row)
     return RecordedCall(
         row["id"],
-        row["requested_us"],
         row["at_us"],
+        row["decided_us"],
         request,
-        _decision(row) if row["kind"] != "recorded" else None,
+        None if row["kind"] == "recorded" or row["is_added"] else _decision(row),
+        not row["is_added"],
         row["times"],
         row["cost"],
         row["tokens"] or 0,

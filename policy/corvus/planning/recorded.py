@@ -51,6 +51,8 @@ class RecordedCall:
         decided_us: When it was decided; later where it waited.
         request: As its caller described it.
         decision: ``None`` where nobody held anything for it: then its estimate is its cost.
+        is_judged: Whether it may be refused. A second call under one idempotency key was never
+            admitted by itself (RES-2).
         times: How many calls it stands for: refusals of one kind are counted together, and exports
             of providers state sums.
         cost_nano_usd: What it cost as it is known now; ``None`` is unknown, or refused.
@@ -62,14 +64,16 @@ class RecordedCall:
     decided_us: int
     request: Request
     decision: RecordedDecision | None
+    is_judged: bool
     times: int
     cost_nano_usd: int | None
     tokens: int
 
 
 class Turn(StrEnum):
-    """What may happen to an admitted call."""
+    """What may happen to a call; ``decided`` is the end of its wait."""
 
+    DECIDED = "decided"
     EXTENDED = "extended"
     COMMITTED = "committed"
     RELEASED = "released"
@@ -79,11 +83,11 @@ class Turn(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CallTurn:
-    """What happened to an admitted call.
+    """What happened to a call.
 
     Attributes:
         call_id: The call.
-        kind: What happened; all but ``extended`` end it.
+        kind: What happened; all but ``decided`` and ``extended`` end it.
         at_us: When, microseconds since 1970.
         counted_nano_usd: What counts from then on in budgets: its cost, or the bound of one that is
             unknown; ``None`` where nothing counts.

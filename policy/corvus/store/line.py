@@ -11,7 +11,13 @@ from __future__ import annotations
 import random
 import threading
 from bisect import insort
+from collections import deque
 from collections.abc import Callable, Collection, Hashable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Future
 
 HEAD_SECONDS = 0.1
 """How often the first of those who wait looks for what other processes did, about."""
@@ -98,3 +104,35 @@ def _wake(wakers: Collection[Callable[[], None]]) -> None:
     """Wake outside of the lock: whoever is woken may ask for it."""
     for wake in wakers:
         wake()
+
+
+class Waker:
+    """Wakes those who wait for the store in an event loop: all together, by one call to the loop.
+
+    It may be called from any thread.
+
+    Args:
+        loop: Where they wait.
+    """
+
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: deque[Future[bool]] = deque()
+        self._is_called = False
+
+    def wake(self, waiter: Future[bool]) -> None:
+        """Have a waiter go on, with ``True``; one who left is passed over."""
+        self._waiting.append(waiter)
+        if self._is_called:  # who comes now is found by the call that is on its way
+            return
+        self._is_called = True
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        self._is_called = False  # first, so that who comes later calls again
+        waiting = self._waiting
+        while waiting:
+            waiter = waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(True)

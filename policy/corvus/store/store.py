@@ -15,18 +15,21 @@ import atexit
 import os
 import threading
 from collections.abc import Callable
-from contextlib import suppress
-from typing import Any, TypeVar, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from corvus.base.errors import StoreUnavailable
 from corvus.base.time import Clock, SystemClock
 from corvus.model.pending import PendingSettlement
 from corvus.store.api import Backend, Rows
-from corvus.store.line import Line
+from corvus.store.line import Line, Waker
 from corvus.store.tally import StoreTally
 from corvus.store.unit import Unit
 from corvus.store.writer import Job as _Job
 from corvus.store.writer import WhenLate, Writer
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 
@@ -61,6 +64,7 @@ class Store:
         self._process = os.getpid()
         self._closed = False
         self.line = Line()
+        self._wakers: dict[asyncio.AbstractEventLoop, Waker] = {}
         self._writer = Writer(backend, self.clock, self.line, trust_clock=trust_clock)
         self._jobs = self._writer.jobs
         atexit.register(self.close)
@@ -156,29 +160,39 @@ class Store:
         job = _Job(step, keep=keep, when_late=when_late)
         self._refuse_unusable(job)
         loop = asyncio.get_running_loop()
-        ended: asyncio.Future[None] = loop.create_future()
+        ended: asyncio.Future[bool] = loop.create_future()
 
-        def settle() -> None:
-            if not ended.done():
-                ended.set_result(None)
+        def outlast() -> None:
+            # one that is being written has its end near, which must be known
+            nonlocal has_given_up
+            if not ended.done() and job.give_up():
+                has_given_up = True
+                ended.set_result(False)
 
-        def tell() -> None:
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(settle)
-
-        job.when_done = tell
+        has_given_up = False
+        job.when_done = partial(self._waker(loop).wake, ended)
+        timer = loop.call_later(self._wait_seconds, outlast)
         try:
             self._writer.hand_over(job)
-            finished, _ = await asyncio.wait([ended], timeout=self._wait_seconds)
-            if not finished and job.give_up():
+            if not await ended:
                 raise self._late(job)
-            await ended  # from the moment it is being written, its end is near and must be known
         except asyncio.CancelledError:
-            self._cancelled(job, undo)
+            if not has_given_up:
+                self._cancelled(job, undo)
             raise
+        finally:
+            timer.cancel()
         if job.error is not None:
             raise job.error
         return cast("T", job.result)
+
+    def _waker(self, loop: asyncio.AbstractEventLoop) -> Waker:
+        """Return what wakes those who wait in an event loop."""
+        waker = self._wakers.get(loop)
+        if waker is None:
+            self._wakers = {each: w for each, w in self._wakers.items() if not each.is_closed()}
+            waker = self._wakers[loop] = Waker(loop)
+        return waker
 
     def post(self, step: Callable[[Unit], object], hear: WhenLate | None = None) -> None:
         """Hand a step over whose end nobody waits for; one that comes too late is not done.

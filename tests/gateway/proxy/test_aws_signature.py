@@ -15,7 +15,7 @@ from botocore.session import Session
 from yarl import URL
 
 from corvus.gateway.proxy.aws_signature import BEARER, AwsSignature
-from corvus.gateway.proxy.client import UpstreamFailed
+from corvus.gateway.proxy.failures import UpstreamFailed
 from corvus.model.gateway import Kind, Upstream
 from tests.gateway.signatures import SECRET, is_signed_right
 

@@ -13,7 +13,7 @@ from google.auth.exceptions import DefaultCredentialsError, RefreshError
 from yarl import URL
 
 from corvus.gateway.proxy import google_credentials
-from corvus.gateway.proxy.client import UpstreamFailed
+from corvus.gateway.proxy.failures import UpstreamFailed
 from corvus.gateway.proxy.google_credentials import REST_SECONDS, GoogleCredentials
 from corvus.model.gateway import Kind, Upstream
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from corvus.gateway.asgi import Message, Receive, Scope, Send, raw_headers, send_whole
+from corvus.gateway.asgi import Headers, Scope, raw_headers
+from corvus.gateway.exchange import Outlet
 from corvus.gateway.signin.models import ANSWER_BYTES_MAX, OfferedModels
 from corvus.model.signin import ACCESS_PREFIX
 from tests.cli.places import Place
@@ -25,9 +26,32 @@ class Provider:
         self.body = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.requests: list[Scope] = []
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(self, scope: Scope, body: bytes, outlet: Outlet) -> None:
         self.requests.append(scope)
-        await send_whole(send, self.status, [(b"request-id", b"r")], self.body)
+        outlet.start(self.status, [(b"request-id", b"r")])
+        await outlet.write(self.body[:10])
+        outlet.flush()
+        await outlet.end(self.body[10:])
+
+
+class Client:
+    """What was answered."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.body = b""
+
+    def start(self, status: int, headers: Headers) -> None:
+        self.status = status
+
+    def flush(self) -> None:
+        pass
+
+    async def write(self, data: bytes) -> None:
+        self.body += data
+
+    async def end(self, data: bytes = b"") -> None:
+        self.body += data
 
 
 def scope_of(headers: dict[str, str], method: str = "GET", path: str = "/v1/models") -> Scope:
@@ -36,19 +60,10 @@ def scope_of(headers: dict[str, str], method: str = "GET", path: str = "/v1/mode
 
 def fetch(folder: Path, provider: Provider, **headers: str) -> tuple[int, Any]:
     """Ask for the models; the answer as JSON where it is some."""
-    sent: list[Message] = []
     runtime = Place(folder).runtime
-    models = OfferedModels(provider, lambda: runtime)
-
-    async def receive() -> Message:
-        return {"type": "http.disconnect"}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    asyncio.run(models(scope_of({**SIGNED_IN, **headers}), receive, send))
-    body = b"".join(message.get("body", b"") for message in sent[1:])
-    return sent[0]["status"], json.loads(body) if body else None
+    models, client = OfferedModels(provider, lambda: runtime), Client()
+    asyncio.run(models.serve(scope_of({**SIGNED_IN, **headers}), b"", client))
+    return client.status, json.loads(client.body) if client.body else None
 
 
 def test_what_has_no_price_is_not_offered(tmp_path: Path) -> None:

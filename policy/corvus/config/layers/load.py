@@ -27,7 +27,10 @@ class Layers(NamedTuple):
 
 
 def load_layers(
-    named: Sequence[str | Path], sets: Sequence[str], environment: Mapping[str, str]
+    named: Sequence[str | Path],
+    sets: Sequence[str],
+    environment: Mapping[str, str],
+    texts: Mapping[Path, bytes] | None = None,
 ) -> Layers:
     """Read the files, and lay the environment and the command line over them.
 
@@ -35,6 +38,7 @@ def load_layers(
         named: Files named by the user; empty looks in the usual places (CFG-6).
         sets: ``KEY=VALUE`` words of the command line, later ones on top.
         environment: ``CORVUS_…`` variables, and what ``locate`` reads.
+        texts: What is read in place of some files, such as their state at another revision.
 
     Returns:
         The layers; they have settings.
@@ -44,7 +48,7 @@ def load_layers(
     """
     located = locate([Path(file) for file in named], environment=environment)
     overlays, problems = _overlays(sets, environment)
-    loaded = load(located.paths, overlays=overlays)
+    loaded = load(located.paths, overlays=overlays, texts=texts)
     diagnostics = (*loaded.diagnostics, *problems)
     if loaded.settings is None or problems:
         raise ConfigError(_refusal(located, diagnostics), diagnostics)
@@ -52,7 +56,11 @@ def load_layers(
 
 
 def load(
-    paths: Sequence[Path], dialect: str = "auto", *, overlays: Sequence[Document] = ()
+    paths: Sequence[Path],
+    dialect: str = "auto",
+    *,
+    overlays: Sequence[Document] = (),
+    texts: Mapping[Path, bytes] | None = None,
 ) -> LoadedConfig:
     """Read files and layer them, later over earlier; no file at all gives the defaults.
 
@@ -60,11 +68,15 @@ def load(
         paths: Files named by the user or found by ``locate``. A missing one is an error (CFG-6).
         dialect: ``auto``, or a dialect that every file must be.
         overlays: Layers above all files, which may have what corvus.toml may have.
+        texts: What is read in place of some files.
     """
     documents: list[Document] = []
     diagnostics: list[Diagnostic] = []
     for path in paths:
-        raw, problems = read_bytes(path, str(path))
+        if texts is not None and path in texts:
+            raw, problems = texts[path], ()
+        else:
+            raw, problems = read_bytes(path, str(path))
         document = None
         if raw is not None:
             document, problems = read_document(raw, str(path))

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from yarl import URL
 
-from corvus.gateway.proxy.client import UpstreamFailed
+from corvus.gateway.proxy.failures import UpstreamFailed
 from corvus.model.gateway import Upstream
 
 SERVICE = "bedrock"

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from yarl import URL
 
-from corvus.gateway.proxy.client import UpstreamFailed
+from corvus.gateway.proxy.failures import UpstreamFailed
 from corvus.model.gateway import Upstream
 
 _log = logging.getLogger("corvus.gateway")

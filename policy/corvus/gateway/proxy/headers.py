@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from corvus.calls.routes import MeteredCall
+from corvus.gateway.asgi import Headers
 from corvus.gateway.proxy.upstreams import Target
 from corvus.metering.providers import CREDENTIAL_HEADERS, PROVIDERS
 
@@ -105,19 +106,17 @@ def _passes_for(name: bytes, others: set[bytes]) -> bool:
     return b"_" in name and name.replace(b"_", b"-") in others
 
 
-def to_client(headers: Mapping[str, str], more: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+def to_client(headers: Headers, more: Mapping[str, str]) -> Headers:
     """Return the headers of an answer to the client.
 
     Args:
-        headers: As the provider sent them, each name as often as it came.
+        headers: As the provider sent them, each name in lower case and as often as it came.
         more: Headers of the gateway's own.
     """
-    raw = [
-        (name.encode("latin-1", "replace").lower(), value.encode("utf-8", "surrogateescape"))
-        for name, value in headers.items()
-    ]
-    kept = _KEPT_FROM_CLIENT | _listed(raw)
-    passed = [(name, value) for name, value in raw if name not in kept and name[:9] != OWN]
+    kept = _KEPT_FROM_CLIENT
+    if listed := _listed(headers):
+        kept = kept | listed
+    passed = [(name, value) for name, value in headers if name not in kept and name[:9] != OWN]
     return passed + [(name.encode(), value.encode()) for name, value in more.items()]
 
 

@@ -41,13 +41,14 @@ def serve_locally(
     listening = open_socket("127.0.0.1", 0)
     ready = threading.Event()
     guarded = Guards(
-        _alive(proxy),
+        _lifespan(proxy),
         options,
         key,
         is_route=proxy.has_route,
         serves_own_machine=not needs_key,
     )
     guarded.takes_form = proxy.takes_form
+    guarded.calls = _Alone(proxy)
     server = Server(guarded, ready.set)
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [listening]}, name="corvus-proxy", daemon=True
@@ -63,13 +64,22 @@ def serve_locally(
         thread.join()
 
 
-def _alive(proxy: Proxy) -> ASGIApp:
-    """Return the proxy as an app that knows its own end."""
+class _Alone:
+    """The proxy, to which every request goes."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        self.serve = proxy.serve
+
+    def takes(self, scope: Scope) -> bool:
+        """Return whether a request is for it."""
+        return scope["type"] == "http"
+
+
+def _lifespan(proxy: Proxy) -> ASGIApp:
+    """Return an app that knows its own end, and serves nothing else."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            await proxy(scope, receive, send)
-            return
+        assert scope["type"] == "lifespan", "all requests go to the proxy"
         while (await receive())["type"] != "lifespan.shutdown":
             await proxy.prepare()
             await send({"type": "lifespan.startup.complete"})

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from corvus.base.time import Clock
 from corvus.calls.flight import Command, Flight, Settle, StopUpstream
 from corvus.calls.settle import Settler, relayed
-from corvus.gateway.asgi import Send, send_piece, send_start
-from corvus.gateway.proxy.client import Answer, UpstreamFailed
+from corvus.gateway.exchange import Outlet
+from corvus.gateway.proxy.answer import Answer
+from corvus.gateway.proxy.failures import UpstreamFailed
 from corvus.gateway.proxy.headers import to_client
-from corvus.gateway.refusal import send_refusal
+from corvus.gateway.refusal import refuse_call
 from corvus.metering.provider import Endpoint
 
 _FAILED = 500
@@ -52,7 +53,7 @@ class Passage:
     elsewhere: Callable[[], Awaitable[Passage | None]] | None = None
     _answer: Answer | None = None
 
-    async def run(self, send: Send) -> None:
+    async def run(self, outlet: Outlet) -> None:
         """Send the call and pass its answer on."""
         flight, now = self.flight, self.clock.now
         try:
@@ -60,20 +61,33 @@ class Passage:
             flight.head(answer.status, answer.by_name, now())
             answer.require_no_redirect()
             if answer.status >= _FAILED and self.elsewhere is not None:
-                await self._replace(answer, send)
+                await self._replace(answer, outlet)
                 return
-            await send_start(send, answer.status, to_client(answer.headers, dict(self.more)))
-            async for chunk in answer.chunks():
-                await send_piece(send, await self._obey(flight.data(chunk, now())))
-            await send_piece(send, await self._obey(flight.end(now())), is_last=True)
+            outlet.start(answer.status, to_client(answer.headers, self.more))
+            await self._relay(answer, outlet)
         except UpstreamFailed as failed:
             await self._obey(flight.broken(now()))
-            if not await self._goes_elsewhere(failed, send):
-                await self._report(failed, send)
+            if not await self._goes_elsewhere(failed, outlet):
+                await self._report(failed, outlet)
         finally:
             await self._obey(flight.abandoned(now()), is_left=True)
 
-    async def _replace(self, answer: Answer, send: Send) -> None:
+    async def _relay(self, answer: Answer, outlet: Outlet) -> None:
+        """Pass the bytes of an answer on; those that end it once the call is recorded."""
+        flight, now = self.flight, self.clock.now
+        while True:
+            if not answer.is_ready:
+                outlet.flush()
+            commands: list[Command] = []
+            if data := await answer.read():
+                commands += flight.data(data, now())
+            if answer.is_read or not data:
+                commands += flight.end(now())
+                await outlet.end(await self._obey(commands))
+                return
+            await outlet.write(await self._obey(commands))
+
+    async def _replace(self, answer: Answer, outlet: Outlet) -> None:
         """Take an answer that says that the provider failed, and pass on that of another one.
 
         Where there is none, the client gets this one after all.
@@ -82,8 +96,8 @@ class Passage:
         body = bytearray()
         try:
             async with asyncio.timeout(_ERROR_SECONDS):
-                async for chunk in answer.chunks():
-                    body += await self._obey(flight.data(chunk, now()))
+                while data := await answer.read():
+                    body += await self._obey(flight.data(data, now()))
                     if len(body) > _ERROR_BYTES_MAX:
                         raise _endless()
         except TimeoutError:
@@ -91,12 +105,12 @@ class Passage:
         body += await self._obey(flight.end(now()))
         other = await self.elsewhere() if self.elsewhere is not None else None
         if other is not None:
-            await other.run(send)
+            await other.run(outlet)
             return
-        await send_start(send, answer.status, to_client(answer.headers, dict(self.more)))
-        await send_piece(send, bytes(body), is_last=True)
+        outlet.start(answer.status, to_client(answer.headers, self.more))
+        await outlet.end(bytes(body))
 
-    async def _goes_elsewhere(self, failed: UpstreamFailed, send: Send) -> bool:
+    async def _goes_elsewhere(self, failed: UpstreamFailed, outlet: Outlet) -> bool:
         """Make the call at another upstream, if this one began no answer; return whether it was."""
         has_failed = self._answer is None or self._answer.status >= _FAILED
         if self.elsewhere is None or not (has_failed and failed.may_be_elsewhere):
@@ -104,7 +118,7 @@ class Passage:
         other = await self.elsewhere()
         if other is None:
             return False
-        await other.run(send)
+        await other.run(outlet)
         return True
 
     async def _obey(self, commands: Sequence[Command], *, is_left: bool = False) -> bytes:
@@ -124,14 +138,14 @@ class Passage:
         await asyncio.wait([work], timeout=_COUNTED_SECONDS)
         return relayed(commands)
 
-    async def _report(self, failed: UpstreamFailed, send: Send) -> None:
+    async def _report(self, failed: UpstreamFailed, outlet: Outlet) -> None:
         """Answer the client; one that has begun is left without its end, so that it shows."""
         answer = self._answer
         is_held_back = answer is None or (answer.status >= _FAILED and self.elsewhere is not None)
         if answer is None or answer.is_redirect or is_held_back:
-            await send_refusal(send, failed.refusal, self.endpoint.kind)
+            await refuse_call(outlet, failed.refusal, self.endpoint.kind)
         elif self.flight.takes_events:
-            await send_piece(send, failed.refusal.event(self.endpoint))
+            await outlet.write(failed.refusal.event(self.endpoint))
 
 
 def _endless() -> UpstreamFailed:

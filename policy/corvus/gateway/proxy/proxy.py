@@ -1,8 +1,8 @@
 """The governed proxy: model calls pass to their provider, and are paid from a budget (PRX-2).
 
-A plain ASGI callable next to the admin API, behind the same guards. While a call runs, its client
-is watched: when it goes, the provider is stopped at once. Every path and method that is not listed
-is refused, so that nothing reaches a provider without the gate, and so are upgrades to websockets,
+Behind the same guards as the admin API, and next to its framework: see ``exchange``. When the
+client of a call goes, the provider is stopped at once. Every path and method that is not listed is
+refused, so that nothing reaches a provider without the gate, and so are upgrades to websockets,
 whose messages could not be metered.
 """
 
@@ -33,25 +33,20 @@ from corvus.calls.routes import (
     takes_form,
 )
 from corvus.calls.settle import Settler
-from corvus.gateway.asgi import (
-    Receive,
-    Scope,
-    Send,
-    header_names,
-    send_piece,
-    send_start,
-    send_whole,
-)
+from corvus.gateway.asgi import Scope, header_names
+from corvus.gateway.exchange import Outlet
 from corvus.gateway.guards import TOKEN, TOKEN_FROM
-from corvus.gateway.presence import while_there
+from corvus.gateway.paths import is_greeting
+from corvus.gateway.proxy.answer import Answer
 from corvus.gateway.proxy.callers import Caller, caller_of
-from corvus.gateway.proxy.client import Answer, Client, UpstreamFailed
+from corvus.gateway.proxy.client import Client, DirectClient
+from corvus.gateway.proxy.failures import UpstreamFailed
 from corvus.gateway.proxy.headers import to_client, to_upstream
 from corvus.gateway.proxy.outages import Outages
 from corvus.gateway.proxy.passage import Passage
 from corvus.gateway.proxy.signers import Signers
 from corvus.gateway.proxy.upstreams import Target, Upstreams
-from corvus.gateway.refusal import CallRefused, refusal_of, send_refusal
+from corvus.gateway.refusal import CallRefused, refusal_of, refuse_call
 from corvus.governor.governor import Governor
 from corvus.metering.providers import kind_shown, kind_spoken
 from corvus.model.decision import Decision
@@ -109,33 +104,38 @@ class Proxy:
         self._settler = Settler(governing)
         self._outages = Outages()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request that has passed the guards."""
+    async def serve(self, scope: Scope, body: bytes, outlet: Outlet) -> None:
+        """Serve one request that has passed the guards; its task is cancelled when its client goes.
+
+        Args:
+            scope: Its head.
+            body: Of any encoding it has no more.
+            outlet: Gets the answer.
+        """
         calls, named = self._calls(scope)
         kind = _kind(calls, scope)
         try:
-            if scope["method"] == "HEAD" and scope["path"] == "/":
-                await send_whole(send, 200, [(b"content-length", b"0")], b"")
+            if is_greeting(scope["method"], scope["path"]):
+                outlet.start(200, [(b"content-length", b"0")])
+                await outlet.end()
                 return
             if isinstance(calls, Unreadable):
                 raise CallRefused(unreadable(calls))
-            body = await _whole(receive)
             target = self._target(_spoken_first(calls, kind), named, (scope, body))
             kind = target.call.kind
             if isinstance(target.call, FreeCall) or not self._governing().policy.enabled:
-                work = self._pass(target, scope, body, send)
+                await self._pass(target, scope, body, outlet)
             else:
-                work = self._govern(target, scope, (body, send))
-            await while_there(work, receive)
+                await self._govern(target, scope, (body, outlet))
         except CallRefused as refused:
             if not refused.is_decided:
                 self._on_verdict(refused.refusal.message)
-            await send_refusal(send, refused.refusal, kind)
+            await refuse_call(outlet, refused.refusal, kind)
         except PolicyError as error:
             if isinstance(error, StoreError):  # the answer does not say why
                 _log.error("a call was refused: %s: %s", error.code, error)
             self._on_verdict(str(error))
-            await send_refusal(send, refusal_of(error), kind)
+            await refuse_call(outlet, refusal_of(error), kind)
 
     def has_route(self, scope: Scope) -> bool:
         """Return whether a request is for a route that is served."""
@@ -178,15 +178,15 @@ class Proxy:
         if self._client is not None:
             await self._client.close()
 
-    async def _govern(self, target: Target, scope: Scope, ends: tuple[bytes, Send]) -> None:
-        body, send = ends
+    async def _govern(self, target: Target, scope: Scope, ends: tuple[bytes, Outlet]) -> None:
+        body, outlet = ends
         began = time.perf_counter()
         passage = await self._admit(target, scope, body, ())
         if passage is None:  # disabled in the meantime
-            await self._pass(target, scope, body, send)
+            await self._pass(target, scope, body, outlet)
             return
         self.on_overhead(time.perf_counter() - began)
-        await passage.run(send)
+        await passage.run(outlet)
 
     async def _admit(
         self, target: Target, scope: Scope, body: bytes, tried: tuple[str, ...]
@@ -263,7 +263,7 @@ class Proxy:
             _log.error("a fallback was not tried: %s: %s", error.code, error)
             return None
 
-    async def _pass(self, target: Target, scope: Scope, body: bytes, send: Send) -> None:
+    async def _pass(self, target: Target, scope: Scope, body: bytes, outlet: Outlet) -> None:
         """Pass on what costs nothing, or what nobody governs."""
         if not isinstance(target.call, FreeCall):
             self.on_ungoverned()
@@ -272,23 +272,20 @@ class Proxy:
             answer.require_no_redirect()
         except UpstreamFailed as fault:
             raise CallRefused(fault.refusal) from None
+        outlet.start(answer.status, to_client(answer.headers, {}))
         try:
-            await send_start(send, answer.status, to_client(answer.headers, {}))
-            async for chunk in answer.chunks():
-                await send_piece(send, chunk)
+            await answer.pass_to(outlet)
         except UpstreamFailed:
             return  # without its end, so that it shows
         finally:
             answer.close()
-        await send_piece(send, b"", is_last=True)
 
     async def _send(
         self, target: Target, scope: Scope, body: bytes, on_sent: Callable[[], None] = lambda: None
     ) -> Answer:
         url = target.with_query(scope.get("query_string", b""))
         assert url is not None, "checked before the call was admitted"
-        if self._client is None:
-            self._client = Client(self._silence_seconds, uses_proxies=self._uses_proxies)
+        client = self._client = self._client or self._new_client()
         method = scope["method"]
         headers = to_upstream(scope["headers"], target, scope.get(TOKEN_FROM, b""))
         signer = self._signers.of(target)
@@ -296,7 +293,7 @@ class Proxy:
             headers += await signer.headers(method, url, headers, body)
         name = target.upstream.name
         try:
-            answer = await self._client.send(method, url, headers, body, on_sent)
+            answer = await client.send(method, url, headers, body, on_sent)
         except UpstreamFailed as fault:
             self._outages.failed(name, fault.cause)
             raise
@@ -306,6 +303,13 @@ class Proxy:
         else:
             self._outages.answered(name)
         return answer
+
+    def _new_client(self) -> Client:
+        if not self._uses_proxies:
+            return DirectClient(self._silence_seconds)
+        from corvus.gateway.proxy.environment_client import EnvironmentClient
+
+        return EnvironmentClient(self._silence_seconds)
 
     def _target(
         self, calls: Sequence[Call], named: Upstream | None, request: tuple[Scope, bytes]
@@ -353,16 +357,6 @@ class Proxy:
         if holder not in self._sessions and len(self._sessions) < _SESSIONS_MAX:
             self._sessions[holder] = new_id(microseconds(governor.store.clock.now()))
         return self._sessions.get(holder, governor.session_id)
-
-
-async def _whole(receive: Receive) -> bytes:
-    """Return the body, which the guards have bounded and read."""
-    parts: list[bytes] = []
-    while True:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(parts)
 
 
 def _raw_path(scope: Scope) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from yarl import URL
 
-from corvus.gateway.proxy.client import UpstreamFailed
+from corvus.gateway.proxy.failures import UpstreamFailed
 from corvus.gateway.proxy.upstreams import Target
 from corvus.metering.provider import Credential
 from corvus.metering.providers import PROVIDERS

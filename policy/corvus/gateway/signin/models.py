@@ -11,20 +11,12 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from corvus.base.errors import PolicyError
 from corvus.config.toml.values import as_items, is_array, is_table
-from corvus.gateway.asgi import (
-    ASGIApp,
-    Headers,
-    Message,
-    Receive,
-    Scope,
-    Send,
-    raw_headers,
-    send_whole,
-)
+from corvus.gateway.asgi import Headers, Scope, raw_headers
+from corvus.gateway.exchange import Outlet
 from corvus.model.signin import ACCESS_PREFIX
 from corvus.runtime import Runtime
 
@@ -32,6 +24,10 @@ PATH: Final = "/v1/models"
 ANSWER_BYTES_MAX: Final = 4_194_304
 _VERSION: Final = b"anthropic-version"
 _BEARER: Final = f"bearer {ACCESS_PREFIX}".encode()
+
+
+class _Serves(Protocol):
+    async def serve(self, scope: Scope, body: bytes, outlet: Outlet) -> None: ...
 
 
 class OfferedModels:
@@ -42,7 +38,7 @@ class OfferedModels:
         runtime: Returns what is in force: prices and clock.
     """
 
-    def __init__(self, proxy: ASGIApp, runtime: Callable[[], Runtime]) -> None:
+    def __init__(self, proxy: _Serves, runtime: Callable[[], Runtime]) -> None:
         self._proxy, self._runtime = proxy, runtime
 
     def serves(self, scope: Scope) -> bool:
@@ -53,21 +49,22 @@ class OfferedModels:
         bearer = headers.get(b"authorization", b"")
         return _VERSION in headers and bearer[: len(_BEARER)].lower() == _BEARER
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(self, scope: Scope, body: bytes, outlet: Outlet) -> None:
         """Serve one request that has passed the guards."""
         plain = [pair for pair in scope["headers"] if pair[0].lower() != b"accept-encoding"]
         answer = _Answer()
-        await self._proxy({**scope, "headers": plain}, receive, answer.take)
+        await self._proxy.serve({**scope, "headers": plain}, body, answer)
         if answer.status == 404:
             own = await asyncio.to_thread(self._own)
-            await _send_list(send, {"data": own, "has_more": False})
+            await _send_list(outlet, {"data": own, "has_more": False})
             return
         listed = answer.listed()
         if listed is None:
-            await send_whole(send, answer.status, answer.headers, bytes(answer.body))
+            outlet.start(answer.status, answer.headers)
+            await outlet.end(bytes(answer.body))
             return
         listed["data"] = [model for model in as_items(listed["data"]) if self._is_priced(model)]
-        await _send_list(send, listed)
+        await _send_list(outlet, listed)
 
     def _is_priced(self, model: object) -> bool:
         name = model.get("id") if is_table(model) else None
@@ -100,14 +97,20 @@ class _Answer:
         self.headers: Headers = []
         self.body = bytearray()
 
-    async def take(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status, self.headers = message["status"], [*message["headers"]]
-        elif message["type"] == "http.response.body":
-            self.body += message.get("body", b"")
-            if len(self.body) > ANSWER_BYTES_MAX:
-                self.status, self.headers = 502, []
-                self.body.clear()
+    def start(self, status: int, headers: Headers) -> None:
+        self.status, self.headers = status, headers
+
+    def flush(self) -> None:
+        """There is nothing to be done: nobody waits for the head alone."""
+
+    async def write(self, data: bytes) -> None:
+        self.body += data
+        if len(self.body) > ANSWER_BYTES_MAX:
+            self.status, self.headers = 502, []
+            self.body.clear()
+
+    async def end(self, data: bytes = b"") -> None:
+        await self.write(data)
 
     def listed(self) -> dict[str, object] | None:
         """Return the list of a good answer; ``None`` for any other."""
@@ -120,7 +123,8 @@ class _Answer:
         return {**found} if is_table(found) and is_array(found.get("data")) else None
 
 
-async def _send_list(send: Send, listed: Mapping[str, object]) -> None:
+async def _send_list(outlet: Outlet, listed: Mapping[str, object]) -> None:
     body = json.dumps(listed).encode()
     headers = {"content-type": "application/json", "content-length": str(len(body))}
-    await send_whole(send, 200, raw_headers(headers), body)
+    outlet.start(200, raw_headers(headers))
+    await outlet.end(body)

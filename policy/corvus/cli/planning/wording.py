@@ -1,0 +1,248 @@
+"""What a plan says, in words that its text and its Markdown share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from corvus.answers.amounts import amount_words, limit_words, match_words, span_words
+from corvus.base.money import usd_text
+from corvus.base.period import Period
+from corvus.base.time import instant_at
+from corvus.model.budget import Budget, Measure, Rung
+from corvus.model.price import Price
+from corvus.planning.change import BudgetPlan, Plan
+from corvus.planning.difference import BudgetChange, Change, Effect, Fate
+from corvus.planning.replay import Outcome
+from corvus.planning.tally import Count, Effects
+
+SIGNS = {Fate.ADDED: "+", Fate.REMOVED: "-", Fate.CHANGED: "~", Fate.SAME: "="}
+_WINDOWS = {
+    Period.SESSION: "session",
+    Period.MISSION: "mission",
+    Period.WINDOW: "window",
+    Period.TOTAL: "sum",
+}
+_PASSED = {
+    Rung.CAP: "shortens",
+    Rung.WAIT: "delays",
+    Rung.DOWNGRADE: "downgrades",
+    Rung.ASK: "asks a person about",
+}
+
+
+def dollars(nano_usd: int) -> str:
+    """Write an amount for a person, to the cent, or exact where it is less than one."""
+    return f"${usd_text(nano_usd, 2 if nano_usd == 0 or nano_usd >= 10_000_000 else 4)}"
+
+
+def amount(value: int, measure: Measure) -> str:
+    """Write an amount of a budget for a person."""
+    return dollars(value) if measure is Measure.USD else amount_words(value, measure)
+
+
+def plural(number: int, noun: str) -> str:
+    """Write how many there are of something."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def when(instant: datetime) -> str:
+    """Write an instant, to the minute."""
+    return f"{instant:%Y-%m-%d %H:%M}"
+
+
+def value_words(key: str, value: Any, budget: Budget | None = None) -> str:
+    """Write a value of a policy for a person."""
+    if value is None:
+        return "none"
+    if budget is not None and key in _OF_BUDGET:
+        return _OF_BUDGET[key](budget)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ", ".join(map(_item, cast("tuple[object, ...]", value))) or "none"
+    return str(value)
+
+
+def _limits(budget: Budget) -> str:
+    listed = (f"{glob} {amount(limit, budget.measure)}" for glob, limit in budget.limits)
+    return ", ".join(listed) or "none"
+
+
+_OF_BUDGET: Mapping[str, Callable[[Budget], str]] = {
+    "limit": limit_words,
+    "limits": _limits,
+    "match": lambda budget: match_words(budget) or "every call",
+    "window_seconds": lambda budget: span_words(budget.window_seconds or 0),
+}
+
+
+def _item(value: object) -> str:
+    if isinstance(value, tuple):  # a glob of `downgrade`, and the models for it
+        glob, models = cast("tuple[str, tuple[str, ...]]", value)
+        return f"{glob} to {', '.join(models)}"
+    if not isinstance(value, Price):
+        return str(value)
+    rates = ", ".join(f"{kind.value} {dollars(rate)}" for kind, rate in value.rates.items())
+    since = f" from {value.effective_from}" if value.effective_from else ""
+    return f"{rates or 'no rates'}{since}"
+
+
+def change_words(change: Change, of: BudgetChange | None = None) -> str:
+    """Write what differs, and what that does."""
+    before = value_words(change.name, change.before, of.before if of else None)
+    after = value_words(change.name, change.after, of.after if of else None)
+    effect = f"  ({change.effect.value})" if change.effect is not Effect.NONE else ""
+    return f"{change.name} {before} -> {after}{effect}"
+
+
+def terms(budget: Budget) -> str:
+    """Write what a budget limits."""
+    period = span_words(budget.window_seconds) if budget.window_seconds else budget.period.value
+    parts = [f"{limit_words(budget)} a {period}"]
+    if budget.per:
+        parts.append(f"per {', '.join(budget.per)}")
+    if budget.match:
+        parts.append(match_words(budget))
+    if budget.enforce == "warn":
+        parts.append("warns only")
+    return ", ".join(parts)
+
+
+def windows_of(plan: BudgetPlan) -> str:
+    """Write how many sums a budget has, with the word for them."""
+    budget = plan.budget
+    noun = _WINDOWS.get(budget.period, budget.period.value)
+    of = f" of {', '.join(budget.per)}" if budget.per else ""
+    return f"{plural(plan.windows, noun)}{of}"
+
+
+def effect_lines(plan: BudgetPlan) -> Iterator[str]:
+    """Write what a budget does to calls, a line for each thing."""
+    budget, after, before = plan.budget, plan.after, plan.before
+    if after is None:
+        bound = f"bound in {len(before.bound)} of {windows_of(plan)}" if before else ""
+        yield f"it {bound}: {refused(before)}" if before and before.bound else "it never bound"
+    elif not budget.limit and not budget.limits:
+        yield f"off; the calls come to at most {amount(plan.least, budget.measure)}"
+    elif not after.bound:
+        yield _never(plan)
+    else:
+        yield from _binding(plan, after)
+
+
+def _never(plan: BudgetPlan) -> str:
+    budget, before = plan.budget, plan.before
+    was = f" (before: in {len(before.bound)})" if before is not None and before.bound else ""
+    most = f"at most {amount(plan.least, budget.measure)} of {limit_words(budget)}"
+    if budget.enforce == "warn":
+        return f"only warns{was}: {most if plan.calls else 'no call'} in {windows_of(plan)}"
+    if budget.limit and plan.least > budget.limit:
+        most = f"other budgets refuse first; had every call passed, {most}"
+    return f"never binds{was}: {most if plan.calls else 'no call'} in {windows_of(plan)}"
+
+
+def _binding(plan: BudgetPlan, after: Effects) -> Iterator[str]:
+    before, measure = plan.before, plan.budget.measure
+    was = f" (before: {len(before.bound)})" if before is not None else ""
+    yield f"binds in {len(after.bound)} of {windows_of(plan)}{was}; {refused(after, before)}"
+    if passed := [*_passed(after)]:
+        yield ", ".join(passed)
+    if after.first is not None:
+        yield f"first: {who(after.first)}"
+    if len(after.users) > 1:
+        yield f"refused most: {', '.join(_users(after))}"
+    line = f"least limit that refuses nothing: {amount(plan.least, measure)}"
+    if plan.lets_pass is not None:
+        line += f"; 99 % pass with {amount(plan.lets_pass, measure)}"
+    yield line
+
+
+def refused(effects: Effects, before: Effects | None = None) -> str:
+    """Write what is refused."""
+    if not effects.refused.calls:
+        return "refuses nothing"
+    was = f" (before: {before.refused.calls:,})" if before is not None else ""
+    return f"refuses {plural(effects.refused.calls, 'call')} that cost {cost(effects.refused)}{was}"
+
+
+def cost(count: Count) -> str:
+    """Write what some calls cost, with what is not known of it."""
+    if not count.expected_nano_usd:
+        return dollars(count.cost_nano_usd)
+    return f"{dollars(count.cost_nano_usd)} and an unknown amount"
+
+
+def _passed(effects: Effects) -> Iterator[str]:
+    for rung, verb in _PASSED.items():
+        if many := effects.rungs[rung].calls:
+            yield f"{verb} {plural(many, 'call')} ({cost(effects.rungs[rung])})"
+    if effects.lifted.calls:
+        yield f"an override lifts it for {plural(effects.lifted.calls, 'call')}"
+
+
+def who(outcome: Outcome) -> str:
+    """Write when a call was asked for, by whom, and for which model."""
+    request = outcome.call.request
+    said = [f"{when(instant_at(outcome.call.requested_us))} UTC", f"session {request.session_id}"]
+    said += [
+        f"{name} {value}"
+        for name, value in (
+            ("mission", request.mission_id),
+            ("project", request.project),
+            ("user", request.user),
+            ("agent", request.subagent or request.agent),
+        )
+        if value
+    ]
+    return ", ".join([*said, request.model])
+
+
+def _users(effects: Effects) -> Iterator[str]:
+    for user, many in effects.users.most_common(3):
+        yield f"{user or '(no user)'} {many:,}"
+
+
+def summary(plan: Plan) -> Iterator[str]:
+    """Write what the change does to all calls together."""
+    new, old, total = plan.newly_refused, plan.newly_passed, plan.totals
+    all_ = plan.tally_after.all
+    if plan.before is None:
+        yield f"together: {refused(all_)} of {plural(total.calls, 'call')}"
+    elif plan.difference.is_empty:
+        yield "both policies enforce the same"
+    else:
+        share = f" of {dollars(total.cost_nano_usd)}" if total.cost_nano_usd else ""
+        yield (
+            f"together: {plural(new.calls, 'call')} refused that the old policy lets pass "
+            f"({cost(new)}{share}), {old.calls:,} pass that it refuses"
+        )
+    passes = total.refused_calls - plan.tally_after.refused_then
+    if total.refused_calls and passes:
+        yield (
+            f"{passes:,} of the {plural(total.refused_calls, 'call')} that were refused then would "
+            "pass now; what they would have cost is not known"
+        )
+
+
+def not_known(plan: Plan) -> Sequence[str]:
+    """Return what a replay cannot know, as far as it matters here."""
+    total = plan.totals
+    said = ["what an agent would have done after a refusal", "calls that were never recorded"]
+    if total.refused_calls:
+        said.append(
+            f"what the {plural(total.refused_calls, 'call')} would have cost that were refused "
+            "then; they count in no sum"
+        )
+    if total.unheld_calls:
+        said.append(
+            f"what {plural(total.unheld_calls, 'imported or reported call')} would have held: "
+            "judged by their cost alone"
+        )
+    if total.unknown_calls:
+        said.append(f"what {plural(total.unknown_calls, 'call')} cost: no price")
+    prices = [c.name for c in plan.difference.settings if c.name.startswith("cost.prices.")]
+    if prices:
+        said.append("what calls cost at the changed prices: costs and holds are those recorded")
+    return said
