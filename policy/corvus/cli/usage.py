@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from itertools import chain
@@ -207,7 +207,7 @@ def import_(
         own_store=runtime.bookkeeping.store_id(),
     )
     importing = runtime.bookkeeping.importing
-    with progress() as shows:
+    with saying_when_stopped(), progress() as shows:
         summary = import_usage(importing, paths, runtime.books, options=options, on_progress=shows)
     runtime.bookkeeping.settle_import()
     facts = _facts(summary, runtime.ledger_path)
@@ -236,6 +236,28 @@ def _map(pairs: Sequence[str]) -> dict[str, str]:
             raise typer.BadParameter(f"{field!r} is mapped twice", param_hint="--map")
         columns[field] = column
     return columns
+
+
+@contextmanager
+def saying_when_stopped(kept: Callable[[], int] = lambda: 0) -> Generator[None]:
+    """Say what is kept of an import that a signal ends: it is recorded whole, or not at all.
+
+    Args:
+        kept: Returns how many calls were recorded before.
+    """
+    try:
+        yield
+    except Exception:
+        raise  # says itself what became of the import
+    except BaseException:
+        calls = kept()
+        kept_words = f"{calls:,} calls are kept, and " if calls else ""
+        print(
+            f"stopped: {kept_words}what was not recorded yet is not; the same command reads the "
+            "rest, and counts nothing twice",
+            file=sys.stderr,
+        )
+        raise
 
 
 @contextmanager
