@@ -310,6 +310,32 @@ class LadderUsed(Event):
     surface: str = field(metadata=SURFACE)
 
 
+@_event(
+    EventKind(
+        "budget.shadow",
+        logging.INFO,
+        counter=EventCounter(
+            "shadow.calls",
+            "Calls that a shadow policy would not have let pass as they were.",
+            ("outcome", "budget"),
+        ),
+    )
+)
+class ShadowOutcomeNoted(Event):
+    """A call was admitted that the shadow policy would not have let pass as it was (PLN-2).
+
+    Attributes:
+        outcome: ``refused``, ``capped``, ``waited``, ``downgraded`` or ``asked``.
+        budget: Of the shadow; of a refusal for another reason, that reason.
+        policy: The shadow, by the first digits of its hash.
+    """
+
+    outcome: str = field(metadata=PLAIN)
+    budget: str = field(metadata=PLAIN)
+    policy: str = field(metadata=PLAIN)
+    surface: str = field(metadata=SURFACE)
+
+
 @_event(EventKind("call.parked", logging.WARNING))
 class CallParked(Event):
     """A call waits for a person to let it pass (EVA-14).

@@ -53,11 +53,13 @@ if TYPE_CHECKING:
     from corvus.governor.engine import Listener
     from corvus.governor.governor import Governor
     from corvus.governor.recount import History
+    from corvus.governor.shadow.tallies import ShadowCount
     from corvus.ledger.ledger import Ledger
     from corvus.model.decision import Decision
     from corvus.model.parts import PartsPage, PartsQuery
     from corvus.model.request import Request
     from corvus.model.steering import AuditEvent
+    from corvus.shadow import Shadow
     from corvus.store.place import StorePlace
     from corvus.store.standing import TargetStanding
     from corvus.store.store import Store
@@ -143,6 +145,34 @@ class Runtime:
         return self.loaded.documents if self.loaded is not None else ()
 
     @cached_property
+    def shadow(self) -> Shadow | None:
+        """The shadow policy that the config names; ``None`` when it names none (PLN-2)."""
+        from corvus.shadow import open_shadow
+
+        if self.loaded is None:
+            return None
+        return open_shadow(self.loaded, has_leases=self.has_leases)
+
+    @property
+    def shadow_policy(self) -> Policy | None:
+        """What calls are judged by and never refused."""
+        return self.shadow.policy if self.shadow is not None else None
+
+    def shadow_counts(self) -> list[ShadowCount]:
+        """Return what the shadow policy would have done so far, by a look next to any writer.
+
+        Raises:
+            StoreError: The store is there and cannot be read.
+        """
+        from corvus.governor.shadow.tallies import shadow_counts
+
+        policy, place = self.shadow_policy, self.bookkeeping.place
+        if policy is None or not place.exists:
+            return []
+        with place.looking() as look:
+            return shadow_counts(look, policy.content_hash) if look.is_current else []
+
+    @cached_property
     def bookkeeping(self) -> Bookkeeping:
         """What keeps the store and the ledger in agreement."""
         from corvus.bookkeeping import Bookkeeping
@@ -225,6 +255,7 @@ class Runtime:
                 listeners=listeners,
                 history=history,
                 notify=self.notify,
+                shadow=self.shadow_policy,
             )
             if self.policy.enabled:
                 governor.note_limits(self.governing, local_actor())
@@ -450,7 +481,12 @@ class Runtime:
         with self.bookkeeping.store() as store:
             history = self.bookkeeping.history(store)
             yield Governor(
-                self.policy, store, books=self.books, history=history, notify=self.notify
+                self.policy,
+                store,
+                books=self.books,
+                history=history,
+                notify=self.notify,
+                shadow=self.shadow_policy,
             )
 
     def decide(

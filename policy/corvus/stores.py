@@ -73,7 +73,7 @@ class Stores:
         """All of them, the one that holds calls first."""
         return (self.own, self.shared) if self.has_leases else (self.own,)
 
-    def governor(
+    def governor(  # noqa: PLR0913 - as a governor takes them
         self,
         policy: Policy,
         *,
@@ -81,6 +81,7 @@ class Stores:
         history: History,
         listeners: Sequence[Listener] = (),
         notify: Sequence[NotifyTarget] = (),
+        shadow: Policy | None = None,
     ) -> Governor:
         """Return a governor over the stores; the one that was made last says what slices are for.
 
@@ -90,6 +91,7 @@ class Stores:
             history: Reads what the ledger has recorded of the store in force.
             listeners: Hear of events after they are durable.
             notify: Where notifications are sent.
+            shadow: By what calls are judged and never refused; not with slices (PLN-2).
 
         Raises:
             StoreError: A store cannot answer.
@@ -103,6 +105,7 @@ class Stores:
                 listeners=listeners,
                 history=history,
                 notify=notify,
+                shadow=shadow,
             )
         engine = Engine(policy, self.shared, books=books, history=history, notify=notify)
         leases = self._leases_under(engine)

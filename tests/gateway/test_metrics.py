@@ -27,6 +27,7 @@ LABELS = {
     "corvus_budget_limit_passed_total": {"period", "surface"},
     "corvus_budget_overrides_total": {"action", "scope", "surface"},
     "corvus_ladder_total": {"rung", "surface"},
+    "corvus_shadow_calls_total": {"outcome", "budget"},
     "corvus_budget_events_total": {"event", "budget"},
     "corvus_budget_limit_usd": {"budget"},
     "corvus_budget_refusals": {"budget"},
@@ -139,7 +140,7 @@ def test_sums_are_what_the_calls_cost(samples: Samples) -> None:
 
     assert total("corvus_cost_usd_total", scope_kind="mission") == pytest.approx(0.500414)
     assert total("corvus_tokens_total", type="reasoning") == 7
-    assert total("corvus_requests_total", outcome="released") == 1
+    assert total("corvus_requests_total", outcome="released") == 2
     assert total("corvus_requests_total", outcome="budget_exceeded") == 1
     assert total("corvus_budget_warnings_total") == 2
     assert total("corvus_budget_events_total", event="warning") == 1, "once per transition"

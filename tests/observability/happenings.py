@@ -103,6 +103,17 @@ class Scene:
         changed = Governor(policy, governor.store, listeners=self.listeners)
         governor.note_limits(f"origin {secret}", secret)
         changed.note_limits(f"origin {secret}", secret)
+        tight = [
+            replace(each, limit=1, on_exceeded=()) for each in policy.budgets if each.name == "day"
+        ]
+        shadow = replace(policy, budgets=tuple(tight), content_hash="sha256:0123456789abcdef")
+        wide = replace(policy, budgets=(), content_hash="sha256:wide")
+        targets = governor.engine._notices.targets  # pyright: ignore[reportPrivateUsage]
+        seen = Governor(
+            wide, governor.store, listeners=self.listeners, shadow=shadow, notify=targets
+        )
+        request = seen.request("acme/house", input_tokens=9, session_id=session, project=secret)
+        seen.release(seen.reserve(request).reservation)  # pyright: ignore[reportArgumentType]
 
     def _climb(self, session: str, secret: str) -> None:
         """Have a call pass by a rung, and another by a person."""

@@ -15,6 +15,7 @@ from corvus.base.errors import PolicyError
 from corvus.base.time import FrozenClock
 from corvus.governor.governor import Governor
 from corvus.model.budget import Rung
+from corvus.model.policy import Policy
 from corvus.model.reservation import Reservation
 from corvus.model.steering import MissionOutcome, MissionRequest, OverrideRequest, ResetRequest
 from corvus.planning.ledger_events import Span, recorded_events
@@ -193,10 +194,10 @@ def run(folder: Path, seed: int, steps: int, config: str = CONFIG) -> Runtime:
     return runtime
 
 
-def replayed(runtime: Runtime) -> list[Outcome]:
-    """Put the recorded calls of a run to the policy that decided them."""
+def replayed(runtime: Runtime, policy: Policy | None = None) -> list[Outcome]:
+    """Put the recorded calls of a run to a policy; by default that which decided them."""
     outcomes: list[Outcome] = []
-    replay = Replay(runtime.policy, runtime.books, outcomes.append)
+    replay = Replay(policy or runtime.policy, runtime.books, outcomes.append)
     span = Span(START - timedelta(days=1), runtime.clock.now() + timedelta(days=1))
     with runtime.ledger() as ledger:
         for event in recorded_events(ledger, span):

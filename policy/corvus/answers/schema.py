@@ -60,6 +60,10 @@ READY = closed(
             "const": "broken",
             "description": "Only when the edited config cannot be used: the one before holds.",
         },
+        "shadow": {
+            "const": "broken",
+            "description": "Only when the shadow policy cannot be used: nothing counts for it.",
+        },
     },
     ["status"],
 )

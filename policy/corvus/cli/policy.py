@@ -20,6 +20,7 @@ from corvus.answers.policy import policy_body
 from corvus.base.money import usd_exact, usd_short
 from corvus.cli.options import Config, Sets, opened
 from corvus.cli.output import TableOrBody, console, emit, print_rows, shown
+from corvus.cli.policies.bisect import bisect
 from corvus.cli.policies.decide import decide
 from corvus.cli.policies.test import run_tests
 from corvus.diagnostics.plain import escape
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The compiled policy.", no_args_is_help=True)
 app.command("test")(run_tests)
+app.command("bisect")(bisect)
 app.command("decide")(decide)
 
 

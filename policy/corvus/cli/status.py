@@ -21,6 +21,7 @@ from corvus.answers.store import SHARED
 from corvus.base.errors import StoreError
 from corvus.base.money import usd_exact, usd_short
 from corvus.cli.budgets.lines import refusals_text
+from corvus.cli.budgets.shadow import shadow_json, shadow_lines, shadow_rows
 from corvus.cli.config import row_json
 from corvus.cli.exits import Exit
 from corvus.cli.options import Config, LedgerPath, Sets, opened
@@ -182,6 +183,7 @@ def as_json(place: Place) -> dict[str, object]:
         "overrides": OVERRIDE.bodies(store.overrides),
         "blocking": [_blocking_json(each, place.measures[each.budget]) for each in place.blocking],
         "notify": STANDING.bodies(place.notify),
+        "shadow": shadow_json(runtime),
     }
 
 
@@ -209,6 +211,7 @@ def as_lines(place: Place) -> list[str]:
         lines.append(f"{about} {refusals_text(blocked.refusals, place.measures[blocked.budget])}")
     for body in STANDING.bodies(place.notify):
         lines.append(" ".join(kv_words({"notify": body.pop("name"), **body})))
+    lines += shadow_lines(place.runtime)
     for row in place.changed:
         value, origin = kv_text(_value(row)), kv_text(row.origin.place)
         lines.append(f"setting={kv_text(dotted(row.route))} value={value} origin={origin}")
@@ -224,7 +227,11 @@ def _fact_lines(place: Place) -> Iterator[str]:
                 yield f"{name}={','.join(place.runtime.policy.deprecated_fields) or 'none'}"
             case _, dict():
                 inner = cast("dict[str, object]", value)
-                yield from (f"{name}_{key}={kv_value(part)}" for key, part in inner.items())
+                yield from (
+                    f"{name}_{key}={kv_value(part)}"
+                    for key, part in inner.items()
+                    if not isinstance(part, list)
+                )
             case _:
                 yield f"{name}={kv_value(value)}"
 
@@ -251,6 +258,7 @@ def _in_force(place: Place) -> Iterator[tuple[str, str]]:
     enabled = f"{_many(limits, 'limit')}, overrides {overrides}"
     yield "policy", enabled if policy.enabled else "[yellow]disabled[/]: nothing is enforced"
     yield "", f"[dim]{policy.content_hash[:23]}[/]"
+    yield from shadow_rows(place.runtime)
     yield "prices", f"{shown(books.bundled_version)}, {len(policy.prices)} of your own"
     for path in policy.deprecated_fields:
         yield "[yellow]deprecated[/]", f"{shown(path)}: `corvus migrate` rewrites it"

@@ -95,6 +95,7 @@ class Service:
         self._config_lock = threading.Lock()
         self._in_force = runtime, self._governor_of(runtime)
         self.governor.note_limits(runtime.governing, "corvus")
+        self._say_shadow()
 
     @property
     def store(self) -> Store:
@@ -110,6 +111,14 @@ class Service:
     def governor(self) -> Governor:
         """The governor in force."""
         return self._in_force[1]
+
+    @property
+    def shadow_problem(self) -> str | None:
+        """Why nothing is counted for the shadow policy that the config names; ``None`` if it is."""
+        shadow = self.runtime.shadow
+        if shadow is None:
+            return None
+        return shadow.problem or self.governor.engine.shadow_fault
 
     @property
     def can_change(self) -> bool:
@@ -167,6 +176,11 @@ class Service:
                 _log.error("the config cannot be put in force, the policy stays: %s", fault)
             else:
                 _log.info("the config was read again: policy %s", runtime.policy.content_hash)
+                self._say_shadow()
+
+    def _say_shadow(self) -> None:
+        if self.shadow_problem is not None:
+            _log.error("nothing is counted for the shadow policy: %s", self.shadow_problem)
 
     def _change(self, keys_of: Callable[[bytes, str], Mapping[str, str]], actor: str) -> Runtime:
         """Write keys, found in what the file holds now, and put them in force, or neither."""
@@ -327,4 +341,5 @@ class Service:
             listeners=self._listeners,
             history=runtime.bookkeeping.history(self.stores.shared),
             notify=runtime.notify,
+            shadow=runtime.shadow_policy,
         )

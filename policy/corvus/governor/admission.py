@@ -34,6 +34,7 @@ from corvus.governor.scopes import (
     stop_mission,
 )
 from corvus.governor.settlement import expire, upkeep
+from corvus.governor.shadow.judging import note_shadow
 from corvus.governor.shares import with_shares
 from corvus.governor.thresholds import is_open, note_admitted, note_refused, note_settled
 from corvus.governor.weighing import Case, exceeded, weigh
@@ -240,8 +241,10 @@ def _let_pass(
 ) -> tuple[Decision, list[Event]]:
     """Admit a call, in the form in which it passes."""
     case, override = passage.case, passage.override
-    request = case.request
     events: list[Event] = []
+    if rules.shadow is not None and override is None and passage.approval is None:
+        case, events = note_shadow(unit, rules, register, case, attempt)
+    request = case.request
     if request.estimate_nano_usd is None:
         events.append(_unpriced(request, refused=False))
     events += note_admitted(unit, rules, case.sums, case.decision.statuses, request)

@@ -38,6 +38,7 @@ from corvus.governor.pricing import (
     stated_bound,
 )
 from corvus.governor.replay import fingerprint_of, fingerprint_of_request
+from corvus.governor.shadow.marks import unmarked
 from corvus.model.budget import Rung
 from corvus.model.decision import BudgetState, Decision, Denial
 from corvus.model.ladder import Offers
@@ -88,7 +89,7 @@ def describe(engine: Engine, model: str, options: CallOptions) -> Request:
         parent_subagent=options.get("parent_subagent"),
         token=options.get("token"),
         branch=options.get("branch"),
-        tags=tuple(sorted(options.get("tags", {}).items())),
+        tags=unmarked(sorted(options.get("tags", {}).items())),
         idempotency_key=options.get("idempotency_key"),
         ttl_seconds=options.get("ttl_seconds"),
         dispatched=options.get("dispatched", True),

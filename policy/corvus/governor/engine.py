@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from functools import cached_property, update_wrapper
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, cast
 
-from corvus.base.errors import SettlementPending, StoreError, StoreUnavailable
+from corvus.base.errors import LedgerError, SettlementPending, StoreError, StoreUnavailable
 from corvus.base.ids import new_id
 from corvus.base.time import microseconds
 from corvus.events import Event, LimitPassed, ThresholdReached
@@ -40,7 +40,9 @@ from corvus.governor.rules import (
     budgets_to_register,
     registered,
 )
+from corvus.governor.shadow.enrolment import budgets_of_shadow, rules_of_shadow
 from corvus.governor.upkeep import Heartbeat, take_in
+from corvus.model.budget import Budget
 from corvus.model.decision import Decision
 from corvus.model.expectation import Expectations
 from corvus.model.notify import NotifyTarget
@@ -208,6 +210,8 @@ class Engine:
         history: Reads what the ledger has recorded, for budgets that were not counted so far.
         notify: Where notifications are sent; what these want is kept for them.
         shared: Of a store that has only slices of its budgets; ``None`` has the whole of each.
+        shadow: Another policy, by which calls are judged and never refused (PLN-2); a host with
+            slices has none.
 
     Raises:
         StoreUnavailable: The store cannot be read or written.
@@ -223,8 +227,11 @@ class Engine:
         history: History = no_history,
         notify: Sequence[NotifyTarget] = (),
         shared: SharedBudgets | None = None,
+        shadow: Policy | None = None,
     ) -> None:
         self.policy = policy
+        self.shadow = shadow if shared is None else None
+        self.shadow_fault: str | None = None
         self._shared = shared
         self.store = store
         self.books = books or PriceBooks(policy.prices)
@@ -459,6 +466,31 @@ class Engine:
     def _enrol(self) -> Rules:
         """Have the policy's budgets counted; those that were not so far are counted in."""
         budgets = budgets_to_register(self.policy)
+        ids, is_due, store_id = self._registered(budgets)
+        if is_due:
+            self.recount(write=True)
+        slices = self._shared.slices if self._shared is not None else None
+        by_id = {ids[budget_key(budget)]: budget for budget in budgets}
+        return Rules(self.policy, by_id, store_id, slices, self._enrol_shadow())
+
+    def _enrol_shadow(self) -> Rules | None:
+        """Have the budgets of the shadow counted, too; where that fails, calls go on without it."""
+        if self.shadow is None:
+            return None
+        self.shadow_fault = None
+        try:
+            ids, _, store_id = self._registered(budgets_of_shadow(self.shadow))
+        except LedgerError as fault:
+            self.shadow_fault = str(fault)
+            return None
+        return rules_of_shadow(self.shadow, ids, store_id)
+
+    def _registered(self, budgets: Sequence[Budget]) -> tuple[dict[str, int], bool, str]:
+        """Register budgets, and count those in that were not counted so far.
+
+        Returns:
+            Their ids by key, whether all are to be counted again, and the id of the store.
+        """
 
         def read(unit: Unit) -> tuple[dict[str, int], bool, str]:
             return registered(unit, budgets), unit.state.recount_due, unit.state.store_id
@@ -467,11 +499,7 @@ class Engine:
         if missing := [budget for budget in budgets if budget_key(budget) not in ids]:
             recount(self.store, self._history, missing, write=True)
             ids, _, store_id = self.store.run(read)
-        if is_due:
-            self.recount(write=True)
-        slices = self._shared.slices if self._shared is not None else None
-        by_id = {ids[budget_key(budget)]: budget for budget in budgets}
-        return Rules(self.policy, by_id, store_id, slices)
+        return ids, is_due, store_id
 
     def _mend(self, fault: _Replaced | Forgotten | SliceNeeded) -> None:
         """Do what a step lacked, so that it can be tried again."""

@@ -78,6 +78,7 @@ class Governor:
         history: Reads what the ledger has recorded, for budgets that were not counted so far.
         notify: Where notifications are sent; what these want is kept for them.
         shared: Of a store that has only slices of its budgets (``corvus.governor.leases``).
+        shadow: Another policy, by which calls are judged and never refused (PLN-2).
 
     Attributes:
         engine: Runs its operations.
@@ -96,6 +97,7 @@ class Governor:
         history: History = no_history,
         notify: Sequence[NotifyTarget] = (),
         shared: SharedBudgets | None = None,
+        shadow: Policy | None = None,
     ) -> None:
         self.engine = Engine(
             policy,
@@ -105,6 +107,7 @@ class Governor:
             history=history,
             notify=notify,
             shared=shared,
+            shadow=shadow,
         )
 
     @property

@@ -31,10 +31,12 @@ from corvus.events import (
     LimitPassed,
     Overrun,
     ResetApplied,
+    ShadowOutcomeNoted,
     Threshold,
     ThresholdReached,
     UnpricedCall,
 )
+from corvus.governor.shadow.marks import ShadowOutcome
 from corvus.model.notify import Notice, NotifyTarget, TargetProgress, Topic
 from corvus.store.kinds import NOTICE
 from corvus.store.unit import Unit
@@ -227,6 +229,14 @@ def _overrun(unit: Unit, event: Overrun) -> _Draft | None:
     return _Draft((event.reservation_id,))
 
 
+def _shadow(unit: Unit, event: ShadowOutcomeNoted) -> _Draft | None:
+    if event.outcome != ShadowOutcome.REFUSED:
+        return None
+    midnight = datetime(unit.now.year, unit.now.month, unit.now.day, tzinfo=UTC)
+    same = event.policy, event.budget, midnight
+    return _Draft(same, event.budget, midnight + timedelta(days=1))
+
+
 class _Topic(NamedTuple):
     topic: Topic
     draft: Callable[[Unit, Any], _Draft | None]
@@ -242,6 +252,7 @@ _TOPICS: Final[Mapping[type[Event], _Topic]] = MappingProxyType(
         CallParked: _Topic(Topic.PARKED, _parked),
         ApprovalDecided: _Topic(Topic.PARKED, _decided),
         UnpricedCall: _Topic(Topic.UNPRICED, _unpriced),
+        ShadowOutcomeNoted: _Topic(Topic.SHADOW, _shadow),
         Overrun: _Topic(Topic.OVERRUNS, _overrun),
     }
 )

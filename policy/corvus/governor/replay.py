@@ -17,6 +17,7 @@ from corvus.base.money import nano_usd
 from corvus.base.period import Period
 from corvus.base.time import instant_at, microseconds
 from corvus.governor.options import CallOptions
+from corvus.governor.shadow.marks import unmarked
 from corvus.model.budget import Budget, Measure, Rung
 from corvus.model.decision import BudgetState, BudgetStatus, Decision
 from corvus.model.request import Request
@@ -159,4 +160,5 @@ def is_same(first: Request, repeated: Request) -> bool:
     if first.fingerprint is not None and repeated.fingerprint is not None:
         return first.fingerprint == repeated.fingerprint
     said = replace(repeated, dispatched=first.dispatched, fingerprint=first.fingerprint)
-    return replace(first, resumes_mission=repeated.resumes_mission) == said
+    kept = replace(first, resumes_mission=repeated.resumes_mission, tags=unmarked(first.tags))
+    return kept == said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -114,12 +115,19 @@ def reset(
     events: list[Event] = [
         ResetApplied(budget.name, budget.period.value, removed_cost, removed_calls)
     ]
-    if not has_sum:
-        return result, events
+    if has_sum:
+        _append_reset(unit, result, budget, balance)
+    _reset_shadow(unit, rules, register, request, result)
+    return result, events
+
+
+def _append_reset(unit: Unit, result: ResetResult, budget: Budget, before: StoredBalance) -> None:
+    """Keep in the ledger that a sum has a new baseline, so that it can be counted again (STO-2)."""
+    key = before.key
     unit.append(
         LedgerTable.RESET,
         {
-            "audit_id": audit.id,
+            "audit_id": result.audit_event.id,
             "budget": budget.name,
             "budget_key": budget_key(budget),
             "period": budget.period.value,
@@ -128,12 +136,34 @@ def reset(
             "mission_id": key.mission_id or None,
             "project": key.project or None,
             "part": key.part or None,
-            "effective_at": microseconds(effective_at),
-            "removed_cost_nano_usd": removed_cost,
-            "removed_requests": removed_calls,
+            "effective_at": microseconds(result.effective_at),
+            "removed_cost_nano_usd": before.spent_nano_usd,
+            "removed_requests": before.calls,
         },
     )
-    return result, events
+
+
+def _reset_shadow(
+    unit: Unit, rules: Rules, register: Register, request: ResetRequest, result: ResetResult
+) -> None:
+    """Reset the budget of a shadow that has the same name, and what it counts as refused (PLN-2).
+
+    One that is no such sum for the shadow stays: there it is another budget.
+    """
+    shadow = rules.shadow
+    if shadow is None:
+        return
+    ids = [number for number, budget in shadow.budgets.items() if budget.name == request.scope]
+    for budget_id in ids:
+        for number in filter(None, (budget_id, shadow.twins.get(budget_id))):
+            with suppress(SteeringRefused):
+                key = balance_key(unit, register, budget_id, request)._replace(budget_id=number)
+                balance = unit.balance(key)
+                budget = register.counting(unit).budgets[number]
+                if balance.since_us == unit.now_us or not _has_sum(unit, budget, key):
+                    continue  # the policy in force has the same budget
+                _begin_again(unit, balance)
+                _append_reset(unit, result, budget, balance)
 
 
 def _has_sum(unit: Unit, budget: Budget, key: BalanceKey) -> bool:

@@ -8,7 +8,7 @@ derived again at any time.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -17,6 +17,7 @@ from corvus.base.money import NOTHING, NanoUSD
 from corvus.base.period import Period, Window, window_at
 from corvus.base.time import instant_at, microseconds
 from corvus.governor.evaluate import Balance
+from corvus.governor.shadow.marks import base_of, is_twin
 from corvus.model.budget import TAG, Budget, Measure, part_of
 from corvus.model.policy import Policy
 from corvus.model.request import Attributes, Request
@@ -111,6 +112,7 @@ class Counting:
         self._opening = {
             budget_id for budget_id, budget in budgets.items() if budget.period is Period.WINDOW
         }
+        self._bases = _bases(budgets, self._opening)
 
     def of(self, call: Call, opened: Opened, *, opens: bool = False) -> list[SumPlace]:
         """Return the sums that a call is counted in.
@@ -180,7 +182,7 @@ class Counting:
         budget = self.budgets[budget_id]
         part = part_of_call(budget, call.attributes)
         admitted_us, length_us = microseconds(call.admitted_at), budget.window_seconds * 10**6
-        start_us = opened(budget_id, part, admitted_us)
+        start_us = opened(self._bases.get(budget_id, budget_id), part, admitted_us)
         if start_us is None or admitted_us >= start_us + length_us:
             if not opens:
                 return None
@@ -220,6 +222,16 @@ class Counting:
             )
             self._matching[values] = matching
         return matching
+
+
+def _bases(budgets: Mapping[int, Budget], of: Iterable[int]) -> dict[int, int]:
+    """Return the ids of the budgets whose windows their twins share, by the id of the twin."""
+    twins = [budget_id for budget_id in of if is_twin(budgets[budget_id])]
+    if not twins:
+        return {}
+    ids = {budget_key(budget): budget_id for budget_id, budget in budgets.items()}
+    bases = {twin: ids.get(budget_key(base_of(budgets[twin]))) for twin in twins}
+    return {twin: base for twin, base in bases.items() if base is not None}
 
 
 def matches(budget: Budget, attributes: Attributes) -> bool:
@@ -293,12 +305,16 @@ class Rules:
         store_id: The store in which these ids are registered; in another they mean nothing.
         slices: What this host may use of sums that it shares with others; ``None`` where the
             store has the whole of each.
+        shadow: Those of the shadow policy, where there is one (PLN-2).
+        twins: By the ids of budgets of a shadow, those that count what it would have refused.
     """
 
     policy: Policy
     budgets: Mapping[int, Budget]
     store_id: str
     slices: SharedSums | None = None
+    shadow: Rules | None = None
+    twins: Mapping[int, int] = field(default_factory=dict[int, int])
 
     def balances(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from corvus.governor.endings.sums import balances_at
 from corvus.governor.evaluate import judge, state_of
 from corvus.governor.rules import Call, Register, Rules, Standing, SumPlace
 from corvus.governor.scopes import mission_of_call
@@ -36,10 +37,34 @@ class Case:
 def weigh(unit: Unit, rules: Rules, register: Register, request: Request) -> Case:
     """Evaluate a request without admitting it."""
     mission = mission_of_call(unit, rules, request)
-    running = mission if mission is not None and mission.ended_at is None else None
+    counted = places_of(unit, register, request)
+    return judged(unit, rules, request, mission, (counted, balances_at(unit, counted)))
+
+
+def places_of(unit: Unit, register: Register, request: Request) -> list[SumPlace]:
+    """Return where a call would be counted that is admitted now."""
     call = Call(request.attributes, request.session_id, request.mission_id, unit.now)
-    counted = register.counting(unit).of(call, unit.window_opened, opens=True)
-    sums = [unit.balance(place.key) for place in counted]
+    return register.counting(unit).of(call, unit.window_opened, opens=True)
+
+
+def judged(
+    unit: Unit,
+    rules: Rules,
+    request: Request,
+    mission: MissionRecord | None,
+    standing: tuple[list[SumPlace], list[StoredBalance]],
+) -> Case:
+    """Evaluate a request by what stands where it is counted.
+
+    Args:
+        unit: The transaction under way.
+        rules: The policy.
+        request: The call.
+        mission: Its mission, as it is for this call.
+        standing: Where the call is counted, and what stands there.
+    """
+    counted, sums = standing
+    running = mission if mission is not None and mission.ended_at is None else None
     session = unit.session(request.session_id, request.project)
     balances = with_shares(unit, rules, rules.balances(counted, sums, running), running, session)
     if rules.slices is not None:

@@ -40,6 +40,7 @@ class Topic(StrEnum):
     UNPRICED = "unpriced", "a model without a price, once a day", "default"
     OVERRIDES = "overrides", "an override was granted or used"
     RESETS = "resets", "a budget was reset"
+    SHADOW = "shadow", "the first call of a day that a budget of the shadow policy would refuse"
     OVERRUNS = "overruns", "a call cost at least one dollar more than was held for it"
 
 

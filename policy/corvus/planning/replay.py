@@ -191,6 +191,16 @@ class Replay:
             case RecordedMission():
                 self._mission(event)
 
+    def weigh(self, request: Request, at_us: int) -> Case:
+        """Say what every budget makes of a call that comes now, and take nothing.
+
+        Args:
+            request: The call.
+            at_us: The present; no event was later.
+        """
+        self.unit.move(at_us)
+        return weigh(self.unit, self._rules, self._register, request)
+
     def finish(self) -> None:
         """Decide the calls that still wait."""
         for until_us, call_id in sorted(self._deadlines):

@@ -48,6 +48,7 @@ BEYOND_SCHEMA = {
     "leases-without-url": "the URL may come from a variable",
     "invalid-severity": "which codes there are, the schema does not list",
     "no-limit-set": "it is a warning",
+    "unusable-shadow": "it is about another file",
     "extreme-threshold": "it is a warning",
     "unpriced-default-model": "it is a warning",
     "deprecated-key": "it is a warning; the schema says deprecated",

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from corvus.cli.exits import Exit
-from corvus.cli.options import Config, Sets
+from corvus.cli.options import Config, LedgerPath, Sets, opened
+from corvus.cli.policies.record import RecordOptions
 
 if TYPE_CHECKING:
     from corvus.cli.policies.test_files import TestRun
+    from corvus.runtime import Runtime
 
 Paths = Annotated[
     list[str] | None,
@@ -47,6 +49,19 @@ Format = Annotated[
     Literal["text", "json", "junit", "github"],
     typer.Option("--format", help="text, json, junit for CI, github for annotations."),
 ]
+Record = Annotated[
+    bool,
+    typer.Option(
+        "--record", help="Write cases of recorded calls: the latest of each kind of decision."
+    ),
+]
+RecordSince = Annotated[
+    str | None, typer.Option("--since", help="With --record: calls from then on; default 30d.")
+]
+RecordSession = Annotated[
+    str | None, typer.Option("--session", help="With --record: the calls of this session.")
+]
+Most = Annotated[int, typer.Option("--most", min=1, help="With --record: cases to write.")]
 ReportFile = Annotated[
     Path | None, typer.Option("--output", "-o", help="Write to this file instead.")
 ]
@@ -63,6 +78,11 @@ def run_tests(
     verbose: Verbose = False,
     output: Format = "text",
     file: ReportFile = None,
+    record: Record = False,
+    since: RecordSince = None,
+    session: RecordSession = None,
+    most: Most = 20,
+    ledger: LedgerPath = None,
 ) -> None:
     """Run policy tests: cases of calls, and what the budgets must make of them.
 
@@ -70,6 +90,9 @@ def run_tests(
 
     Example: corvus policy test --coverage
     """
+    if record:
+        _record(opened(config, ledger, sets), RecordOptions(since, session, most), file)
+        return
     run, least = _run(paths or [], config or [], sets or [], wanted)
     is_low = fail_under is not None and least < fail_under
     run = run._replace(
@@ -82,6 +105,18 @@ def run_tests(
         print(said, file=sys.stderr)
     if run.exit_code:
         raise typer.Exit(run.exit_code)
+
+
+def _record(runtime: Runtime, options: RecordOptions, file: Path | None) -> None:
+    from corvus.cli.policies.record import recorded_text
+
+    if file is not None and file.exists():
+        raise typer.BadParameter(
+            f"{file} is there already: name another file, and put the cases together by hand",
+            param_hint="--output",
+        )
+    if text := recorded_text(runtime, options):
+        _write(text.removesuffix("\n"), file)
 
 
 def _run(

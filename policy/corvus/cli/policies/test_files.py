@@ -19,6 +19,7 @@ from corvus.diagnostics.model import ConfigError, Diagnostic
 from corvus.planning.scenarios.fitting import report_misfits
 from corvus.planning.scenarios.judging import Mismatch
 from corvus.planning.scenarios.running import CaseResult, run_cases
+from corvus.planning.scenarios.sums import budgets_by_name
 from corvus.planning.scenarios.touched import Touched
 from corvus.runtime import Runtime, open_runtime
 
@@ -201,7 +202,7 @@ def _run(file: str, policies: Policies, wanted: str | None) -> FileRun:
     tested = policies.of(file, read.table.config)
     policy, books = tested.runtime.policy, tested.runtime.books
     reporter = case_reporter(document)
-    report_misfits(read.table, {budget.name: budget for budget in policy.budgets}, reporter)
+    report_misfits(read.table, budgets_by_name(policy), reporter)
     if reporter.found:
         return FileRun(file, document.text, problems=(*problems, *reporter.in_order()))
     results = tuple(run_cases(read.table, policy, books, wanted))

@@ -29,6 +29,7 @@ from corvus.config.check.rule_settings import (
 from corvus.config.model.dialects import Detection
 from corvus.config.toml.bounds import MAX_PROBLEMS
 from corvus.config.toml.document import Document, read_bytes, read_document, source_text
+from corvus.config.toml.values import is_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class CheckedFile(Record):
         is_test: Whether it holds cases of a policy test, and no settings.
         ignored: How many findings a comment in it ignores.
         is_cut: Whether there are more findings than ``diagnostics`` has.
+        shadow: The file whose policy it names as its shadow, to be checked as well.
     """
 
     shown: str
@@ -63,6 +65,7 @@ class CheckedFile(Record):
     diagnostics: tuple[Diagnostic, ...] = ()
     ignored: int = 0
     is_cut: bool = False
+    shadow: str | None = None
     is_test: bool = False
 
 
@@ -139,6 +142,7 @@ def check_paths(arguments: Sequence[str], options: Options | None = None) -> Che
                 wanted[key] = _Target(name, match.walked)
     results = _results([*wanted.values()], how)
     files = dict(zip(wanted, results, strict=True))
+    files |= _shadows(files, how)
     unmatched: list[Diagnostic] = []
     for argument, match, its_keys in zip(arguments, found, keys, strict=True):
         unmatched += (_not_searched(folder, reason) for folder, reason in match.unsearched)
@@ -157,6 +161,21 @@ def check_paths(arguments: Sequence[str], options: Options | None = None) -> Che
         passed_over=tuple(wanted[key].name for key, file in files.items() if file is None),
         excluded=tuple(name for match in found for name in match.excluded),
     )
+
+
+def _shadows(
+    files: Mapping[str | tuple[int, int], CheckedFile | None], how: Options
+) -> dict[str | tuple[int, int], CheckedFile | None]:
+    """Check the shadow policies that configs name, which are part of what they say (PLN-2)."""
+    named = [file.shadow for file in files.values() if file is not None and file.shadow]
+    if not named:
+        return {}
+    wanted = {same_file(name): name for name in named if os.path.isfile(name)}
+    return {
+        key: _check_one(name, how, walked=False)
+        for key, name in wanted.items()
+        if files.get(key) is None
+    }
 
 
 def check_text(text: bytes, name: str, options: Options | None = None) -> CheckedFile:
@@ -310,7 +329,17 @@ def _checked(document: Document, diagnostics: list[Diagnostic], how: Options) ->
         diagnostics=(*diagnostics, *loaded.diagnostics),
         ignored=loaded.ignored,
         is_cut=loaded.is_cut,
+        shadow=_shadow_of(document),
     )
+
+
+def _shadow_of(document: Document) -> str | None:
+    """Return the path of the shadow policy that a document names."""
+    governance = document.data.get("governance")
+    stated = governance.get("shadow") if is_table(governance) else None
+    if not isinstance(stated, str) or not stated:
+        return None
+    return os.path.join(os.path.dirname(document.file), os.path.expanduser(stated))
 
 
 def _without_secrets(detected: Detection, document: Document) -> Detection:

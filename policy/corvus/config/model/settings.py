@@ -238,6 +238,13 @@ class ObservabilitySettings(StrictTable):
 class GovernanceSettings(StrictTable):
     """Tables of corvus itself."""
 
+    shadow: Annotated[
+        Text | None,
+        about(
+            "A config whose policy judges the calls that are admitted, and refuses none: what it "
+            "would have refused is counted. A relative path starts at the folder of this file."
+        ),
+    ] = None
     ledger: Annotated[LedgerSettings, about("Where usage is kept.")] = Field(
         default_factory=LedgerSettings
     )

@@ -38,6 +38,8 @@ def routes(service: Service) -> APIRouter:
             problem = Problem(503, service.drain_fault.code, "the ledger takes no events now")
             return Response(problem.body, problem.status, problem.headers)
         broken = {"config": "broken"} if service.config_is_broken else {}
+        if service.shadow_problem is not None:
+            broken["shadow"] = "broken"
         return JSONResponse({"status": "ready", **broken})
 
     @router.get("/metrics", response_class=Response, responses=text_response("Metrics"))

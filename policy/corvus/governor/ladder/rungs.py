@@ -100,13 +100,17 @@ class Ladder:
         rules: The policy in force.
         weigh: Weighs another form of the call.
         attempt: The call.
+        queues: Whether the call stands behind those that wait.
     """
 
-    def __init__(self, unit: Unit, rules: Rules, weigh: Weigh, attempt: Attempt) -> None:
+    def __init__(
+        self, unit: Unit, rules: Rules, weigh: Weigh, attempt: Attempt, *, queues: bool = True
+    ) -> None:
         self._unit = unit
         self._rules = rules
         self._weigh = weigh
         self._attempt = attempt
+        self._queues = queues
         self._least = rules.policy.cap_at_least_tokens
 
     def climb(self, case: Case) -> Step:
@@ -161,7 +165,7 @@ class Ladder:
 
     def _contested(self, case: Case) -> frozenset[BalanceKey]:
         """Return the sums of a call for which it waits behind others; none if it may not wait."""
-        if Rung.WAIT not in self._attempt.rungs or not self._unit.waiters():
+        if not self._queues or Rung.WAIT not in self._attempt.rungs or not self._unit.waiters():
             return frozenset()
         blocking = [status for status in case.decision.statuses if _may_block(status)]
         keys = _keys_of(self._rules, case, blocking)

@@ -31,7 +31,7 @@ from corvus.planning.scenarios.judging import (
     judge_sums,
 )
 from corvus.planning.scenarios.queue import MadeCall
-from corvus.planning.scenarios.sums import Sums, stated_sums
+from corvus.planning.scenarios.sums import Sums, budgets_by_name, stated_sums
 from corvus.planning.scenarios.world import StepRefused, World
 from corvus.prices.lookup import PriceBooks
 
@@ -90,7 +90,7 @@ def run_case(
     began = perf_counter()
     start = (case.at or table.at or START).astimezone(UTC)
     with World(policy, books, start) as world:
-        run = _Run(world, table, {budget.name: budget for budget in policy.budgets})
+        run = _Run(world, table, budgets_by_name(policy))
         run.case(case, route)
     return CaseResult(
         case.name, route, tuple(run.mismatches), tuple(run.calls), perf_counter() - began

@@ -10,9 +10,10 @@ from corvus.base.money import nano_usd
 from corvus.base.period import Period
 from corvus.base.time import microseconds
 from corvus.governor.engine import Engine
-from corvus.governor.rules import SumPlace, part_of_call
+from corvus.governor.rules import SumPlace, budgets_to_register, part_of_call
 from corvus.governor.thresholds import is_open, note_sums
 from corvus.model.budget import Budget, Measure, part_named
+from corvus.model.policy import Policy
 from corvus.model.request import Request
 from corvus.store.api import BalanceKey, StoredBalance
 from corvus.store.unit import Unit
@@ -34,6 +35,11 @@ class SumOf(NamedTuple):
     budget: Budget
     part: str | None
     amount: int
+
+
+def budgets_by_name(policy: Policy) -> dict[str, Budget]:
+    """Return the budgets that a case may name: the policy's, and that of missions."""
+    return {budget.name: budget for budget in budgets_to_register(policy)}
 
 
 def stated_sums(sums: Mapping[str, StatedSum], budgets: Mapping[str, Budget]) -> Iterator[SumOf]:

@@ -15,7 +15,7 @@ from corvus.config.check.cases.case_reading import read_cases
 from corvus.config.check.cases.file_names import is_test_file
 from corvus.config.check.check import check_text
 from corvus.config.toml.document import read_document
-from corvus.config.toml.values import written
+from corvus.config.toml.values import is_array, is_table, written
 from tools.generate.case_schema import document
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "cases"
@@ -138,6 +138,7 @@ def test_tests_are_known_by_their_name(tmp_path: Path, monkeypatch: pytest.Monke
         "a/b/x.test.toml": True,
         "policy-tests/day.toml": True,
         "policy-tests/a/day.toml": False,
+        "policy-tests/corvus.toml": False,
         "corvus.toml": False,
         "test.toml": False,
         "policy-tests/README.md": False,
@@ -162,15 +163,16 @@ def test_what_the_schema_refuses_is_refused(path: Path) -> None:
     read, _ = read_document(path.read_bytes(), path.name)
     if read is None:
         return
-    is_valid = jsonschema.Draft202012Validator(document()).is_valid(plain(read.data))
+    validator: Any = jsonschema.Draft202012Validator(document())
+    is_valid = validator.is_valid(plain(read.data))
     assert is_valid is (path.name.split("--")[0] == "duplicate-item")
 
 
 def plain(value: Any) -> Any:
     """TOML as JSON: what is no number, text, list or object is text."""
-    if isinstance(value, dict):
+    if is_table(value):
         return {key: plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
+    if is_array(value):
         return [plain(inner) for inner in value]
     if isinstance(value, bool | int | str):
         return value

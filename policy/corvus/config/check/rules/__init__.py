@@ -47,6 +47,7 @@ RULES: Final[dict[str, tuple[str, frozenset[str]]]] = {
     "ambiguous_price": ("cost", frozenset({"prices"})),
     "fee_per_thousand": ("cost", frozenset({"prices"})),
     "pinned_book": ("governance", frozenset({"prices"})),
+    "unusable_shadow": ("governance", frozenset({"shadow"})),
     "notify_target": ("governance", frozenset({"notify"})),
     "notify_secret": ("governance", frozenset({"notify"})),
     "invalid_host": ("governance", frozenset({"gateway"})),

@@ -7,6 +7,7 @@ never delays the page, and one of the two failing leaves the other.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
@@ -15,6 +16,8 @@ from corvus.gateway.pages.chart import Point, bars_of
 from corvus.gateway.pages.meters import BLOCKING, Meter, meter_of
 from corvus.gateway.pages.page import Page, PageRequest, fault_kind, page
 from corvus.gateway.pages.summary import summary_of
+from corvus.governor.shadow.marks import ShadowOutcome
+from corvus.governor.shadow.tallies import ShadowCount
 from corvus.model.policy import Policy
 from corvus.model.spend import Spend
 from corvus.model.status_report import StatusReport
@@ -37,6 +40,9 @@ def overview(request: PageRequest) -> Page:
         "tiles": (),
         "unpriced": None,
         "status": None,
+        "shadow": request.service.runtime.shadow,
+        "shadow_problem": request.service.shadow_problem,
+        "shadow_counts": (),
     }
     try:
         status = request.service.governor.status(session)
@@ -54,6 +60,7 @@ def overview(request: PageRequest) -> Page:
         "switched_off": [one for one in meters if one.is_off],
         "tiles": _tiles(status),
         "unpriced": _unpriced(status),
+        "shadow_counts": _refused_by_shadow(request),
     }
     return Page("overview", data, headline=_headline(request, policy, meters, governing))
 
@@ -94,6 +101,14 @@ def _days(request: PageRequest, rows: Sequence[Mapping[str, Any]]) -> dict[str, 
         )
     )
     return {"days": bars_of(points, figures.usd), "days_label": label}
+
+
+def _refused_by_shadow(request: PageRequest) -> Sequence[ShadowCount]:
+    """Return what the shadow policy would have refused; nothing where the store cannot say."""
+    with suppress(StoreError):
+        counts = request.service.runtime.shadow_counts()
+        return [one for one in counts if one.outcome is ShadowOutcome.REFUSED]
+    return ()
 
 
 def _tiles(status: StatusReport) -> list[tuple[str, Spend | None]]:
