@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
@@ -16,7 +15,7 @@ from corvus.answers.denial import add_command
 from corvus.base.errors import ReportParameterInvalid
 from corvus.base.money import usd_exact
 from corvus.cli.exits import Exit
-from corvus.cli.import_notes import note_texts
+from corvus.cli.import_notes import note_texts, progress, saying_when_stopped
 from corvus.cli.options import AsOf, Config, LedgerPath, Sets, Since, Until, books_of, opened
 from corvus.cli.output import TableOrBody, console, counting, emit
 from corvus.diagnostics.plain import escape
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from corvus.prices.lookup import PriceBooks
     from corvus.usage.exporters.export import ExportSummary
-    from corvus.usage.importers.model import ImportProgress, ImportSummary, OnProgress
+    from corvus.usage.importers.model import ImportSummary
 
 
 app = typer.Typer(help="Bring recorded usage in, and hand it on.", no_args_is_help=True)
@@ -236,52 +235,6 @@ def _map(pairs: Sequence[str]) -> dict[str, str]:
             raise typer.BadParameter(f"{field!r} is mapped twice", param_hint="--map")
         columns[field] = column
     return columns
-
-
-@contextmanager
-def saying_when_stopped(kept: Callable[[], int] = lambda: 0) -> Generator[None]:
-    """Say what is kept of an import that a signal ends: it is recorded whole, or not at all.
-
-    Args:
-        kept: Returns how many calls were recorded before.
-    """
-    try:
-        yield
-    except Exception:
-        raise  # says itself what became of the import
-    except BaseException:
-        calls = kept()
-        kept_words = f"{calls:,} calls are kept, and " if calls else ""
-        print(
-            f"stopped: {kept_words}what was not recorded yet is not; the same command reads the "
-            "rest, and counts nothing twice",
-            file=sys.stderr,
-        )
-        raise
-
-
-@contextmanager
-def progress() -> Generator[OnProgress | None]:
-    """Show a bar on standard error while a person waits; elsewhere nothing."""
-    out = console(stderr=True)
-    if not out.is_terminal:
-        yield None
-        return
-    from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=out, transient=True) as bar:
-        task = bar.add_task("reading", total=None)
-
-        def show(progress: ImportProgress) -> None:
-            bar.update(
-                task,
-                description=progress.step,
-                completed=progress.done_bytes,
-                total=progress.total_bytes,
-            )
-
-        yield show
 
 
 _SHOWN = 10

@@ -192,7 +192,7 @@ def import_new(
     if not is_asked and not is_own(runtime):
         imported.left_out = str(runtime.ledger_path)
         return imported
-    from corvus.cli.usage import progress, saying_when_stopped
+    from corvus.cli.import_notes import progress, saying_when_stopped
 
     try:
         with saying_when_stopped(lambda: imported.new):
