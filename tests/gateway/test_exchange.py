@@ -158,6 +158,17 @@ def test_a_request_that_is_cut_off_reaches_no_provider(gateway: Proxied, cut: in
     assert gateway.held() == 0
 
 
+def test_an_answer_before_the_body_has_come_says_that_the_connection_ends(
+    gateway: Proxied,
+) -> None:
+    head = request(gateway).partition(b"\r\n\r\n")[0].replace(b"/v1/chat", b"/v1/none")
+    with connect(gateway) as client:
+        client.sendall(head + b"\r\n\r\n")
+        answer = until(client, b"")
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert b"\r\nconnection: close\r\n" in answer
+
+
 def test_a_request_may_come_byte_by_byte(gateway: Proxied) -> None:
     with connect(gateway) as client:
         for byte in request(gateway, connection="close"):

@@ -178,6 +178,8 @@ class Exchange:
         has_body = self._status not in _WITHOUT_BODY and self.scope["method"] != "HEAD"
         if has_body and b"content-length" not in names:
             lines += self._framing(length)
+        if cycle.more_body:
+            cycle.keep_alive = False  # what is still sent of the request is dropped
         if b"connection" in names:
             cycle.keep_alive = False  # nothing but `close` is ever said there
         elif not cycle.keep_alive:
