@@ -46,9 +46,9 @@ def told(tally: Tally) -> tuple[object, ...]:
 
 def planned(runtime: Runtime, after: Policy, since: timedelta) -> Plan:
     span = Span(START + since, runtime.clock.now() + timedelta(days=1))
-    sides = [Side(each, runtime.books, "") for each in (runtime.policy, after)]
+    old, new = (Side(each, runtime.books, "") for each in (runtime.policy, after))
     with runtime.ledger() as ledger:
-        return planning.plan(ledger, *sides, span)
+        return planning.plan(ledger, old, new, span)
 
 
 def varied(policy: Policy, random: Random) -> Policy:
@@ -117,7 +117,7 @@ def test_nothing_is_evaluated_where_nothing_binds(tmp_path: Path) -> None:
         ledger.connection.execute("SELECT 1")
         side = Side(wide, runtime.books, "")
         found = planning.plan(ledger, side, side, span)
-        with_mission = Sums(ledger, span, 0)
+        with_mission = Sums(ledger, span, 0, ())
         with_mission.choose_where("mission_id IS NOT NULL")
         assert found.evaluated == with_mission.chosen()
     assert found.tally_after.all.refused.calls == 0
