@@ -11,6 +11,7 @@ from corvus.answers.audit import audit_document
 from corvus.answers.denial import denial_document
 from corvus.answers.plan import plan_document
 from corvus.answers.prices import price_document
+from corvus.answers.proof import proof_document
 from corvus.answers.shape import COUNT, Schema, array, closed, document, nullable, words
 from corvus.answers.store import (
     ledger_reclaim_document,
@@ -78,6 +79,7 @@ def published() -> dict[str, Schema]:
         "audit-event": audit_document(),
         "plan": plan_document(),
         "price": price_document(),
+        "proof": proof_document(),
         "usage-record": usage_record_document(),
         "store-status": store_status_document(),
         "store-move": store_move_document(),

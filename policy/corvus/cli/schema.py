@@ -32,6 +32,7 @@ NAMES = (
     "plan",
     "policy-test",
     "price",
+    "proof",
     "store-move",
     "store-status",
     "usage-record",
