@@ -186,6 +186,7 @@ def record_calls() -> RecordCalls:
 
 def record_calls_into(path: Path, *calls: dict[str, object]) -> Path:
     """Make a ledger at a path and put calls into it; each says only what is unusual of it."""
+    from corvus.base.time import SystemClock
     from corvus.ledger.ledger import open_ledger
 
     with open_ledger(path, write=True) as ledger:
@@ -197,6 +198,7 @@ def record_calls_into(path: Path, *calls: dict[str, object]) -> Path:
                 f"INSERT INTO usage_record (id, {names}) VALUES (uuidv7(), {marks})",  # noqa: S608 - names of this file
                 row,
             )
+        ledger.fill_roll_ups(SystemClock())
     return path
 
 

@@ -185,6 +185,7 @@ def imported(runtime: Runtime, clock: FrozenClock, cents: int) -> None:
             'imported' AS source, 'completed' AS outcome""",
             {"now": clock.now().replace(tzinfo=None), "cost": cents * CENT},
         )
+        ledger.fill_roll_ups(clock)
 
 
 def test_a_lost_store_is_counted_anew_from_the_ledger_with_its_resets(

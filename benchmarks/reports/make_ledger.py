@@ -18,6 +18,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from corvus.base.time import SystemClock
 from corvus.ledger.ledger import Ledger, open_ledger
 from corvus.ledger.verify import AUDIT_COLUMNS
 from corvus.model.audit_hash import GENESIS, audit_hash
@@ -219,8 +220,12 @@ def fill(ledger: Ledger, calls: int) -> None:
         write_audit(ledger, first)
         connection.execute(RESETS.format(store=STORE))
         write_prices(ledger, first)
-        mark = "INSERT INTO ledger_watermark VALUES ($store, $seq, $seq, $now)"
+        mark = (
+            "INSERT INTO ledger_watermark (store_id, seq, events, drained_at) "
+            "VALUES ($store, $seq, $seq, $now)"
+        )
         connection.execute(mark, {"store": STORE, "seq": 10 * calls, "now": now})
+    ledger.fill_roll_ups(SystemClock())
     connection.execute("CHECKPOINT")
 
 

@@ -58,6 +58,7 @@ class Verification:
         findings: Code and words of each contradiction of the ledger, of itself or with the store.
         differences: Balances that are not what is recorded.
         lost_events: Events that the ledger has lost, and that a rebuild went on without.
+        roll_ups: Tables that a rebuild has computed again from the records.
         audit_position: Number of the newest audit event, and …
         audit_head: … its hash, to be kept elsewhere as an anchor.
     """
@@ -65,6 +66,7 @@ class Verification:
     findings: tuple[tuple[str, str], ...] = ()
     differences: tuple[Difference, ...] = ()
     lost_events: int = 0
+    roll_ups: tuple[str, ...] = ()
     audit_position: int = 0
     audit_head: str = ""
 
@@ -250,6 +252,20 @@ class Bookkeeping:
         with self.store() as store:
             if store.run(lambda unit: unit.state.recount_due):
                 recount(store, self.history(store), write=True)
+
+    def upgrade(self, on_progress: Progress | None = None) -> None:
+        """Bring a ledger that an older corvus wrote to the shape of this version (LED-1).
+
+        Args:
+            on_progress: Called with how many records are summed, and how many there are (LED-5).
+
+        Raises:
+            LedgerError: It cannot be read or written; it is as it was.
+        """
+        from corvus.ledger.ledger import upgrade
+
+        if os.path.isfile(self.ledger_path):
+            upgrade(self.ledger_path, on_progress)
 
     def drain(
         self,
@@ -462,6 +478,7 @@ class Bookkeeping:
         with self.store(trust_clock=True) as store:
             lost = self._accept_loss(store)
             differences = recount(store, self.history(store), write=True)
+            roll_ups = self._rebuild_roll_ups()
 
             def tell(unit: Unit) -> StoreState:
                 details = {"balances": len(differences), "lost_events": lost}
@@ -474,6 +491,7 @@ class Bookkeeping:
             findings=self.verify().findings,  # what was lost stays lost, also of the audit
             differences=tuple(differences),
             lost_events=lost,
+            roll_ups=tuple(roll_ups),
             audit_position=after.audit_position,
             audit_head=after.audit_head,
         )
@@ -565,6 +583,24 @@ class Bookkeeping:
         store.run(go_on)
         return 0
 
+    def _rebuild_roll_ups(self) -> list[str]:
+        """Compute the roll-ups again where they are not what the records come to.
+
+        Returns:
+            The tables that were not.
+        """
+        from corvus.ledger.ledger import open_ledger
+        from corvus.ledger.roll_ups import differing
+
+        if not os.path.isfile(self.ledger_path):
+            return []
+        with open_ledger(self.ledger_path, write=True, clock=self._clock) as ledger:
+            with ledger.explaining():
+                found = differing(ledger.connection)
+            if found:
+                ledger.fill_roll_ups(self._clock)
+        return found
+
     def _check_ledger(
         self,
         heads: dict[str, AuditHead],
@@ -586,7 +622,7 @@ class Bookkeeping:
             if anchor is not None:
                 found += verify.check_anchor(ledger, verify.AuditHead(*anchor))
             found += verify.check_settlements(ledger) + verify.check_numbers(ledger)
-            found += verify.check_charges(ledger)
+            found += verify.check_charges(ledger) + verify.check_roll_ups(ledger)
         return [(finding.code.value, finding.words) for finding in found]
 
 

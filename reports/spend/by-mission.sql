@@ -18,29 +18,30 @@
 -- column:  cost_nano_usd       BIGINT         nano-USD, of the priced calls; NULL when none of the calls has a price
 -- column:  limit_nano_usd      BIGINT         nano-USD, NULL without a limit
 -- column:  percent             DECIMAL(18,2)  percent, cost of the limit; NULL without a limit
--- reads:   usage_call, mission
+-- reads:   session_usage_between, mission
 -- chart:   x=mission_id y=cost_nano_usd
 WITH spent AS (
     SELECT
         session_id,
         project,
         mission_id,
-        MIN(admitted_at) AS first_at,
-        MAX(admitted_at) AS last_at,
+        MIN(first_at) AS first_at,
+        MAX(last_at) AS last_at,
         SUM(calls)::BIGINT AS calls,
         COALESCE(SUM(calls) FILTER (WHERE cost_nano_usd IS NULL), 0)::BIGINT AS unpriced_calls,
         SUM(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
             + cache_write_1h_tokens + reasoning_tokens + input_audio_tokens + input_image_tokens + input_video_tokens
             + cache_read_audio_tokens + cache_read_image_tokens + output_audio_tokens + output_image_tokens
             + output_video_tokens)::BIGINT AS tokens,
-        SUM(cost_nano_usd)::BIGINT AS cost_nano_usd
-    FROM usage_call
+        CASE WHEN SUM(calls) FILTER (WHERE cost_nano_usd IS NOT NULL) > 0 THEN SUM(cost_nano_usd) END::BIGINT
+            AS cost_nano_usd
+    FROM session_usage_between($since, $until, false)
     WHERE mission_id IS NOT NULL
-      AND ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
-      AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
+      AND denied_calls = 0
       AND ($session::VARCHAR IS NULL OR session_id = $session)
       AND ($project::VARCHAR IS NULL OR project = $project)
     GROUP BY session_id, project, mission_id
+    HAVING SUM(calls) > 0
 ),
 governed AS (
     SELECT

@@ -17,7 +17,7 @@
 -- column:  web_search_requests    BIGINT        requests
 -- column:  cost_nano_usd          BIGINT        nano-USD, of the priced calls; NULL when none of the calls has a price
 -- column:  share_percent          DECIMAL(5,2)  percent, of the known cost of all rows; NULL when that is 0 or unknown
--- reads:   usage_record
+-- reads:   model_usage_between
 -- chart:   x=model y=cost_nano_usd
 WITH spent AS (
     SELECT
@@ -34,10 +34,8 @@ WITH spent AS (
         SUM(web_search_requests)::BIGINT AS web_search_requests,
         CASE WHEN SUM(calls) FILTER (WHERE cost_nano_usd IS NOT NULL) > 0 THEN SUM(cost_nano_usd) END::BIGINT
             AS cost_nano_usd
-    FROM usage_record
-    WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
-      AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
-      AND ($session::VARCHAR IS NULL OR session_id = $session)
+    FROM model_usage_between($since, $until, $session::VARCHAR IS NOT NULL OR $project::VARCHAR IS NOT NULL)
+    WHERE ($session::VARCHAR IS NULL OR session_id = $session)
       AND ($project::VARCHAR IS NULL OR project = $project)
     GROUP BY ALL
     HAVING SUM(calls) > 0

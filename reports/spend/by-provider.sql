@@ -10,7 +10,7 @@
 -- column:  last_at         TIMESTAMP     UTC, admission of the last call
 -- column:  cost_nano_usd   BIGINT        nano-USD, of the priced calls; NULL when none of the calls has a price
 -- column:  share_percent   DECIMAL(5,2)  percent, of the known cost of all rows; NULL when that is 0 or unknown
--- reads:   usage_record
+-- reads:   model_usage_between
 -- chart:   x=provider y=cost_nano_usd
 WITH spent AS (
     SELECT
@@ -21,13 +21,11 @@ WITH spent AS (
             + cache_write_1h_tokens + reasoning_tokens + input_audio_tokens + input_image_tokens + input_video_tokens
             + cache_read_audio_tokens + cache_read_image_tokens + output_audio_tokens + output_image_tokens
             + output_video_tokens)::BIGINT AS tokens,
-        MAX(admitted_at) AS last_at,
+        MAX(last_at) AS last_at,
         CASE WHEN SUM(calls) FILTER (WHERE cost_nano_usd IS NOT NULL) > 0 THEN SUM(cost_nano_usd) END::BIGINT
             AS cost_nano_usd
-    FROM usage_record
-    WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
-      AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
-      AND ($model::VARCHAR IS NULL OR requested_model = $model)
+    FROM model_usage_between($since, $until, false)
+    WHERE ($model::VARCHAR IS NULL OR requested_model = $model)
     GROUP BY ALL
     HAVING SUM(calls) > 0
 )

@@ -14,27 +14,28 @@
 -- column:  unpriced_calls  BIGINT     calls, those without a price
 -- column:  tokens          BIGINT     tokens, of all kinds
 -- column:  cost_nano_usd   BIGINT     nano-USD, of the priced calls; NULL when none of the calls has a price
--- reads:   usage_call
+-- reads:   session_usage_between, usage_call
 -- chart:   x=session_id y=cost_nano_usd
 WITH costliest AS (
     SELECT
         session_id,
         project,
-        MIN(admitted_at) AS first_at,
-        MAX(admitted_at) AS last_at,
-        SUM(usage_call.calls)::BIGINT AS calls,
-        COALESCE(SUM(usage_call.calls) FILTER (WHERE usage_call.cost_nano_usd IS NULL), 0)::BIGINT AS unpriced_calls,
+        MIN(first_at) AS first_at,
+        MAX(last_at) AS last_at,
+        SUM(calls)::BIGINT AS calls,
+        COALESCE(SUM(calls) FILTER (WHERE cost_nano_usd IS NULL), 0)::BIGINT AS unpriced_calls,
         SUM(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
             + cache_write_1h_tokens + reasoning_tokens + input_audio_tokens + input_image_tokens + input_video_tokens
             + cache_read_audio_tokens + cache_read_image_tokens + output_audio_tokens + output_image_tokens
             + output_video_tokens)::BIGINT AS tokens,
-        SUM(usage_call.cost_nano_usd)::BIGINT AS cost_nano_usd
-    FROM usage_call
-    WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
-      AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
+        CASE WHEN SUM(calls) FILTER (WHERE cost_nano_usd IS NOT NULL) > 0 THEN SUM(cost_nano_usd) END::BIGINT
+            AS cost_nano_usd
+    FROM session_usage_between($since, $until, $model::VARCHAR IS NOT NULL)
+    WHERE denied_calls = 0
       AND ($model::VARCHAR IS NULL OR requested_model = $model)
       AND ($project::VARCHAR IS NULL OR project = $project)
     GROUP BY session_id, project
+    HAVING SUM(calls) > 0
     ORDER BY cost_nano_usd DESC NULLS LAST, first_at, session_id NULLS LAST, project NULLS LAST
     LIMIT $top::BIGINT
 ),
@@ -48,7 +49,9 @@ named AS (
     SEMI JOIN costliest
         ON costliest.session_id IS NOT DISTINCT FROM usage_call.session_id
         AND costliest.project IS NOT DISTINCT FROM usage_call.project
-    WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
+    WHERE admitted_at >= (SELECT MIN(first_at) FROM costliest)
+      AND admitted_at <= (SELECT MAX(last_at) FROM costliest)
+      AND ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
       AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
       AND ($model::VARCHAR IS NULL OR requested_model = $model)
       AND ($project::VARCHAR IS NULL OR usage_call.project = $project)

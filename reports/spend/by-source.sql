@@ -15,7 +15,7 @@
 -- column:  tokens                 BIGINT        tokens, of all kinds
 -- column:  cost_nano_usd          BIGINT        nano-USD, of the priced calls; NULL when none of the calls has a price
 -- column:  share_percent          DECIMAL(5,2)  percent, of all known cost; NULL when that is 0 or unknown
--- reads:   usage_record
+-- reads:   model_usage_between
 -- chart:   x=source y=calls
 WITH spent AS (
     SELECT
@@ -29,10 +29,8 @@ WITH spent AS (
             + output_video_tokens)::BIGINT AS tokens,
         CASE WHEN SUM(calls) FILTER (WHERE cost_nano_usd IS NOT NULL) > 0 THEN SUM(cost_nano_usd) END::BIGINT
             AS cost_nano_usd
-    FROM usage_record
-    WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
-      AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
-      AND ($project::VARCHAR IS NULL OR project = $project)
+    FROM model_usage_between($since, $until, $project::VARCHAR IS NOT NULL)
+    WHERE ($project::VARCHAR IS NULL OR project = $project)
     GROUP BY source
     HAVING SUM(calls) > 0
 )

@@ -16,7 +16,7 @@
 -- column:  tokens          BIGINT     tokens, of all kinds
 -- column:  calls           BIGINT     calls
 -- column:  unpriced_calls  BIGINT     calls, those without a price
--- reads:   usage_record
+-- reads:   model_usage_between
 -- chart:   x=bucket y=cost_nano_usd
 WITH last_bucket AS (
     SELECT date_trunc('month', local_time(
@@ -45,7 +45,7 @@ spent AS (
             + output_video_tokens) AS tokens,
         SUM(calls) AS calls,
         SUM(calls) FILTER (WHERE cost_nano_usd IS NULL) AS unpriced_calls
-    FROM usage_record
+    FROM model_usage_between(NULL, NULL, $session::VARCHAR IS NOT NULL OR $project::VARCHAR IS NOT NULL)
     -- A day more at both ends: whatever the zone, no call of a bucket is left out.
     WHERE admitted_at >= (SELECT MIN(starts_at) - INTERVAL 1 DAY FROM bucket_start)
       AND admitted_at < (SELECT MAX(starts_at) + INTERVAL 1 MONTH + INTERVAL 1 DAY FROM bucket_start)

@@ -13,23 +13,35 @@
 -- column:  name            VARCHAR    model, provider, project, user or agent; NULL for calls that name none, and for all others
 -- column:  cost_nano_usd   BIGINT     nano-USD, of the priced calls
 -- column:  calls           BIGINT     calls, those without a price included
--- reads:   usage_record
-WITH spent AS (
+-- reads:   model_usage_between, caller_usage_between
+WITH named AS (
     SELECT
-        date_trunc($period::VARCHAR, local_time(admitted_at, $zone)) AS starts_at,
+        admitted_at,
         CASE $by::VARCHAR
             WHEN 'model' THEN requested_model
             WHEN 'provider' THEN provider
-            WHEN 'project' THEN project
-            WHEN 'user' THEN user_name
-            WHEN 'agent' THEN agent
             ELSE error('by is model, provider, project, user or agent')
         END AS name,
+        cost_nano_usd,
+        calls
+    FROM model_usage_between($since, $until, false)
+    WHERE $by NOT IN ('project', 'user', 'agent')
+    UNION ALL
+    SELECT
+        admitted_at,
+        CASE $by::VARCHAR WHEN 'project' THEN project WHEN 'user' THEN user_name ELSE agent END AS name,
+        cost_nano_usd,
+        calls
+    FROM caller_usage_between($since, $until, false)
+    WHERE $by IN ('project', 'user', 'agent')
+),
+spent AS (
+    SELECT
+        date_trunc($period::VARCHAR, local_time(admitted_at, $zone)) AS starts_at,
+        name,
         SUM(cost_nano_usd) AS cost_nano_usd,
         SUM(calls) AS calls
-    FROM usage_record
-    WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
-      AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
+    FROM named
     GROUP BY ALL
 ),
 ranked AS (

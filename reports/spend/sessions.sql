@@ -18,57 +18,29 @@
 -- column:  tokens          BIGINT     tokens, of all kinds
 -- column:  cost_nano_usd   BIGINT     nano-USD, of the priced calls; NULL when none of the calls has a price
 -- column:  sessions        BIGINT     sessions, on all pages
--- reads:   usage_call, reservation_event, session
+-- reads:   session_usage_between, session
 -- chart:   x=session_id y=cost_nano_usd
-WITH used AS (
+WITH known AS (
     SELECT
         session_id,
         project,
-        MIN(admitted_at) AS first_at,
-        MAX(admitted_at) AS last_at,
-        SUM(usage_call.calls)::BIGINT AS calls,
-        COALESCE(SUM(usage_call.calls) FILTER (WHERE usage_call.cost_nano_usd IS NULL), 0)::BIGINT AS unpriced_calls,
+        MIN(first_at) AS first_at,
+        MAX(last_at) AS last_at,
+        SUM(calls)::BIGINT AS calls,
+        SUM(denied_calls)::BIGINT AS denied_calls,
+        COALESCE(SUM(calls) FILTER (WHERE cost_nano_usd IS NULL), 0)::BIGINT AS unpriced_calls,
         SUM(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
             + cache_write_1h_tokens + reasoning_tokens + input_audio_tokens + input_image_tokens + input_video_tokens
             + cache_read_audio_tokens + cache_read_image_tokens + output_audio_tokens + output_image_tokens
             + output_video_tokens)::BIGINT AS tokens,
-        SUM(usage_call.cost_nano_usd)::BIGINT AS cost_nano_usd
-    FROM usage_call
-    WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
-      AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
-      AND ($project::VARCHAR IS NULL OR project = $project)
+        CASE
+            WHEN SUM(calls) = 0 THEN 0 -- nothing but refusals costs nothing, which is known
+            WHEN SUM(calls) FILTER (WHERE cost_nano_usd IS NOT NULL) > 0 THEN SUM(cost_nano_usd)
+        END::BIGINT AS cost_nano_usd
+    FROM session_usage_between($since, $until, false)
+    WHERE ($project::VARCHAR IS NULL OR project = $project)
     GROUP BY session_id, project
-),
-refused AS (
-    SELECT
-        session_id,
-        project,
-        SUM(COALESCE(times, 1))::BIGINT AS denied_calls,
-        MIN(recorded_at) AS first_at,
-        MAX(recorded_at) AS last_at
-    FROM reservation_event
-    WHERE kind = 'denied'
-      AND ($since::TIMESTAMP IS NULL OR recorded_at >= $since)
-      AND ($until::TIMESTAMP IS NULL OR recorded_at < $until)
-      AND ($project::VARCHAR IS NULL OR project = $project)
-    GROUP BY session_id, project
-),
-known AS (
-    SELECT
-        COALESCE(used.session_id, refused.session_id) AS session_id,
-        CASE WHEN used.calls IS NULL THEN refused.project ELSE used.project END AS project,
-        LEAST(used.first_at, refused.first_at) AS first_at,
-        GREATEST(used.last_at, refused.last_at) AS last_at,
-        COALESCE(used.calls, 0) AS calls,
-        COALESCE(refused.denied_calls, 0) AS denied_calls,
-        COALESCE(used.unpriced_calls, 0) AS unpriced_calls,
-        COALESCE(used.tokens, 0) AS tokens,
-        -- Nothing but refusals costs nothing, which is known.
-        CASE WHEN used.calls IS NULL THEN 0 ELSE used.cost_nano_usd END AS cost_nano_usd
-    FROM used
-    FULL JOIN refused
-        ON refused.session_id IS NOT DISTINCT FROM used.session_id
-        AND refused.project IS NOT DISTINCT FROM used.project
+    HAVING SUM(calls) > 0 OR SUM(denied_calls) > 0
 ),
 governed AS (
     SELECT session_id, project, arg_max(outcome, (recorded_at, seq)) AS outcome

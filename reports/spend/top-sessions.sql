@@ -14,19 +14,18 @@
 -- column:  cost_nano_usd       BIGINT        nano-USD, of the priced calls; NULL when none of the calls has a price
 -- column:  share_percent       DECIMAL(5,2)  percent, of all known cost
 -- column:  cumulative_percent  DECIMAL(5,2)  percent, of all known cost, this session and the dearer ones
--- reads:   usage_record, reservation_event, session
+-- reads:   session_usage_between, session
 -- chart:   x=session_id y=cost_nano_usd
 WITH spent AS (
     SELECT
         session_id,
         project,
         SUM(calls)::BIGINT AS calls,
+        SUM(denied_calls)::BIGINT AS denied_calls,
         SUM(calls) FILTER (WHERE cost_nano_usd IS NOT NULL) AS priced_calls,
         CASE WHEN SUM(calls) FILTER (WHERE cost_nano_usd IS NOT NULL) > 0 THEN SUM(cost_nano_usd) END::BIGINT
             AS cost_nano_usd
-    FROM usage_record
-    WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
-      AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
+    FROM session_usage_between($since, $until, false)
     GROUP BY session_id, project
     HAVING SUM(calls) > 0
 ),
@@ -39,6 +38,7 @@ ranked AS (
         session_id,
         project,
         calls,
+        denied_calls,
         priced_calls,
         cost_nano_usd,
         SUM(cost_nano_usd) OVER (ORDER BY cost_nano_usd DESC NULLS LAST, session_id, project NULLS LAST) AS cumulative_nano_usd
@@ -46,14 +46,6 @@ ranked AS (
     WHERE session_id IS NOT NULL
     ORDER BY place
     LIMIT $top::BIGINT
-),
-refused AS (
-    SELECT session_id, project, SUM(COALESCE(times, 1))::BIGINT AS denied_calls
-    FROM reservation_event
-    WHERE kind = 'denied'
-      AND ($since::TIMESTAMP IS NULL OR recorded_at >= $since)
-      AND ($until::TIMESTAMP IS NULL OR recorded_at < $until)
-    GROUP BY session_id, project
 ),
 governed AS (
     SELECT session_id, project, arg_max(outcome, (recorded_at, seq)) AS outcome
@@ -66,16 +58,13 @@ SELECT
     ranked.project,
     governed.outcome,
     ranked.calls,
-    COALESCE(refused.denied_calls, 0) AS denied_calls,
+    ranked.denied_calls,
     CAST(ranked.cost_nano_usd // NULLIF(ranked.priced_calls, 0) AS BIGINT) AS cost_per_call_nano_usd,
     ranked.cost_nano_usd,
     CAST(100 * (ranked.cost_nano_usd / total.cost_nano_usd) AS DECIMAL(5, 2)) AS share_percent,
     CAST(100 * (ranked.cumulative_nano_usd / total.cost_nano_usd) AS DECIMAL(5, 2)) AS cumulative_percent
 FROM ranked
 CROSS JOIN total
-LEFT JOIN refused
-    ON refused.session_id = ranked.session_id
-    AND refused.project IS NOT DISTINCT FROM ranked.project
 LEFT JOIN governed
     ON governed.session_id = ranked.session_id
     AND governed.project IS NOT DISTINCT FROM ranked.project

@@ -11,7 +11,7 @@
 -- column:  unpriced_calls  BIGINT     calls, those without a price
 -- column:  tokens          BIGINT     tokens, of all kinds
 -- column:  cost_nano_usd   BIGINT     nano-USD, of the priced calls; NULL when none of the calls has a price
--- reads:   usage_record
+-- reads:   caller_usage_between
 -- chart:   x=bucket y=cost_nano_usd
 WITH spent AS (
     SELECT
@@ -25,10 +25,8 @@ WITH spent AS (
             + output_video_tokens)::BIGINT AS tokens,
         CASE WHEN SUM(calls) FILTER (WHERE cost_nano_usd IS NOT NULL) > 0 THEN SUM(cost_nano_usd) END::BIGINT
             AS cost_nano_usd
-    FROM usage_record
-    WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
-      AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
-      AND ($user::VARCHAR IS NULL OR user_name = $user)
+    FROM caller_usage_between($since, $until, false)
+    WHERE ($user::VARCHAR IS NULL OR user_name = $user)
       AND ($project::VARCHAR IS NULL OR project = $project)
     GROUP BY ALL
     HAVING SUM(calls) > 0

@@ -17,6 +17,7 @@ from corvus.base.errors import LedgerCorrupt, LedgerError, LedgerLocked, LedgerT
 from corvus.base.time import FixedClock
 from corvus.ledger.ledger import Ledger, open_ledger
 from corvus.ledger.migrate import shipped_migrations
+from corvus.model.outbox import LedgerTable
 
 HOLD = """
 import sys, time
@@ -317,7 +318,7 @@ def test_appended_records_lie_in_order_of_admission(tmp_path: Path) -> None:
             "AS instant FROM (VALUES (3), (1), (2)) AS numbers (n))"
         )
         with ledger.transaction():
-            assert ledger.append_usage() == 3
+            assert ledger.append(LedgerTable.USAGE_RECORD, "temp.usage_staged") == 3
         minutes = ledger.connection.execute(
             "SELECT minute(admitted_at) FROM usage_record"
         ).fetchall()

@@ -134,11 +134,12 @@ def test_later_versions_keep_every_row_of_the_first_and_add_empty_tables(
             ).fetchall()
         }
     assert len(before) == 1
-    fed = {table.value: (0,) for table in LedgerTable} | {"usage_record": (1,)}
+    sums = dict.fromkeys(("model_usage", "caller_usage", "session_usage"), (1,))
+    fed = {table.value: (0,) for table in LedgerTable} | {"usage_record": (1,)} | sums
     del fed["removal"]
     archive = ("ledger_archive", "archive_place", "archive_leftover")
     names = ("ledger_watermark", "ledger_replica", *archive)
-    own = dict.fromkeys(names, (0,)) | {"ledger_migration": (16,)}
+    own = dict.fromkeys(names, (0,)) | {"ledger_migration": (17,), "roll_up_merge": (3,)}
     assert tables == fed | own
 
 

@@ -216,7 +216,7 @@ def test_rows_are_appended_to_the_file_also_behind_a_view(path: Path, outbox: Fi
             "CREATE TEMP TABLE usage_staged AS SELECT * REPLACE (uuidv7() AS id) FROM usage_record"
         )
         with ledger.transaction():
-            assert ledger.append_usage() == 1
+            assert ledger.append(LedgerTable.USAGE_RECORD, "temp.usage_staged") == 1
         assert asked(ledger, "SELECT count(*) FROM usage_record") == [(2,)]
     with open_file(path) as ledger:
         assert asked(ledger, "SELECT count(*) FROM usage_record") == [(1,)]

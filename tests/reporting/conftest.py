@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from corvus.ledger.ledger import Ledger, open_ledger
+from corvus.ledger.roll_ups import fill
+from corvus.ledger.views import qualified
 
 _DEFAULTS = {
     "id": "uuidv7()",
@@ -49,6 +53,11 @@ def connection(ledger: Ledger) -> duckdb.DuckDBPyConnection:
     """The connection of a ledger whose required columns have defaults."""
     set_defaults(ledger.connection)
     return ledger.connection
+
+
+def sum_up(connection: duckdb.DuckDBPyConnection) -> None:
+    """Have the roll-ups say what a seed has written past the drain."""
+    fill(connection, partial(qualified, connection), datetime.now(UTC))
 
 
 def set_defaults(connection: duckdb.DuckDBPyConnection) -> None:

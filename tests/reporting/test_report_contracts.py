@@ -15,6 +15,7 @@ import pytest
 from corvus.base.money import NanoUSD
 from corvus.base.period import Period
 from corvus.ledger.ledger import open_ledger
+from corvus.ledger.roll_ups import ROLL_UPS
 from corvus.model.budget import Budget, Measure
 from corvus.reporting.catalog import load_catalog
 from corvus.reporting.formats import csv_text
@@ -22,7 +23,7 @@ from corvus.reporting.in_force import show_budgets
 from corvus.reporting.run import check_statement, run_report
 from corvus.reporting.table import Table
 from tests.properties import examples
-from tests.reporting.conftest import set_defaults
+from tests.reporting.conftest import set_defaults, sum_up
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "reports"
 REPORTS = load_catalog().reports
@@ -104,6 +105,7 @@ BUDGETS = (
 )
 NOW = datetime(2026, 4, 8, 12, tzinfo=UTC)
 
+MACROS = {f"{roll_up.table}_between" for roll_up in ROLL_UPS}
 TOLD = ("reservation_event", "audit_event", "session", "mission", "price_entry")
 
 every_report = pytest.mark.parametrize("name", REPORTS)
@@ -175,6 +177,7 @@ def test_report_answers_what_was_computed_by_hand(
     connection: duckdb.DuckDBPyConnection, name: str
 ) -> None:
     connection.execute((GOLDEN / f"{name}.sql").read_text())
+    sum_up(connection)
     assert csv_text(run(connection, name)) == (GOLDEN / f"{name}.csv").read_text()
 
 
@@ -191,6 +194,8 @@ def test_order_of_the_answer_does_not_depend_on_the_order_of_the_rows(
     filled = [
         table for table in ("usage_record", *TOLD) if connection.table(table).limit(1).fetchall()
     ]
+    sum_up(connection)
+    filled += [roll_up.table for roll_up in ROLL_UPS]
     answers = {csv_text(run(connection, name))}
     for salt in range(examples(5, by_day=2)):
         for table in filled:
@@ -207,6 +212,8 @@ def test_report_reads_the_tables_that_its_header_names(
     assert row is not None
     nodes = list(walk(json.loads(str(row[0]))))
     named = {node["table_name"] for node in nodes if node.get("type") == "BASE_TABLE"}
+    functions = (node["function"] for node in nodes if node.get("type") == "TABLE_FUNCTION")
+    named |= {one["function_name"] for one in functions} & MACROS
     common = {one["key"] for node in nodes for one in node.get("cte_map", {}).get("map", ())}
     assert named - common == set(REPORTS[name].header.reads)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from corvus.base.time import SystemClock
 from corvus.ledger.ledger import open_ledger
 from corvus.reporting.catalog import load_catalog
 from corvus.reporting.run import run_report
@@ -38,6 +39,7 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with open_ledger(path, write=True) as opened:
         opened.connection.execute(USAGE, {"calls": CALLS})
         opened.connection.execute(EVENTS, {"calls": CALLS})
+        opened.fill_roll_ups(SystemClock())
     return path
 
 

@@ -8,6 +8,7 @@ import pytest
 from corvus.base.errors import ReportError, ReportInvalid, ReportParameterInvalid
 from corvus.reporting.catalog import Report, load_catalog
 from corvus.reporting.run import run_report
+from tests.reporting.conftest import sum_up
 
 HEAD = "-- title: T\n-- summary: S\n-- column: calls BIGINT calls\n-- reads: usage_record\n"
 
@@ -54,6 +55,7 @@ def test_sum_beyond_64_bits_is_an_error_and_no_wrong_number(
         "INSERT INTO usage_record (admitted_at, cost_nano_usd) "
         "VALUES ('2026-04-01', 9223372036854775807), ('2026-04-01', 1)"
     )
+    sum_up(connection)
     with pytest.raises(ReportError, match="spend/by-model failed: Conversion Error"):
         run_report(connection, load_catalog().find("by-model"), {})
 
@@ -131,6 +133,7 @@ def test_history_counts_only_what_its_filters_name(
         "('2026-04-06', 's', 'm', 'p'), ('2026-04-06', 's', 'n', 'q'), "
         "('2026-04-06', 't', 'm', 'p'), ('2026-04-06', NULL, 'n', NULL)"
     )
+    sum_up(connection)
     given = {"as_of": "2026-04-06", "days": 1, **filters}
     table = run_report(connection, load_catalog().find("history-by-day"), given)
     assert table.values("calls") == (calls,)

@@ -16,6 +16,7 @@ from corvus.reporting.catalog import Report, load_catalog
 from corvus.reporting.parameters import ParameterType
 from corvus.reporting.run import run_report
 from tests.properties import examples
+from tests.reporting.conftest import sum_up
 
 ZONES = [
     "UTC",
@@ -36,6 +37,7 @@ def fill(connection: duckdb.DuckDBPyConnection, instants: list[datetime]) -> Non
         connection.executemany(
             "INSERT INTO usage_record (admitted_at, cost_nano_usd) VALUES (?, 1)", rows
         )
+    sum_up(connection)
 
 
 def history(connection: duckdb.DuckDBPyConnection, **given: object) -> dict[str, int]:

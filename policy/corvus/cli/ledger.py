@@ -56,6 +56,8 @@ def drain(
         raise LedgerError(
             f"there is no store {named} for {ledger}: no call was governed there; check --ledger"
         )
+    with counting("records") as on_progress:
+        runtime.bookkeeping.upgrade(on_progress)
     with counting("events") as on_progress:
         learns = runtime.policy.hold == "expected"
         drained = runtime.bookkeeping.drain(on_progress=on_progress, learns=learns)
@@ -344,6 +346,10 @@ def _as_dict(verdict: Verification, runtime: Runtime) -> dict[str, Any]:
         {"code": "balance-differs", "message": difference_words(difference)}
         for difference in verdict.differences
     ]
+    findings += [
+        {"code": "roll-up-differs", "message": f"{table} was not what the records come to"}
+        for table in verdict.roll_ups
+    ]
     return {
         "ledger": str(runtime.ledger_path),
         "sound": verdict.is_sound,
@@ -362,6 +368,7 @@ def _words(verdict: Verification, *, rebuilt: bool) -> list[str]:
     if rebuilt:
         lost = verdict.lost_events
         without = f", going on without {lost} lost events" if lost else ""
+        words += [f"{table} was computed again from the records" for table in verdict.roll_ups]
         words += [f"{len(verdict.differences)} balances were mended{without}"]
         return words + [f"not to be mended: {finding}" for finding in findings]
     words = findings + words

@@ -11,7 +11,7 @@ that was taken back and not replaced; what is remembered of files goes last.
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -78,6 +78,9 @@ class CapturingLedger(Ledger):
                 self._removals = removals
                 roll_back(self.connection)
                 raise
+
+    def _roll_up(self, kind: LedgerTable, source: str, values: Mapping[str, object] | None) -> None:
+        """Leave the roll-ups to the drain that brings the rows into the file."""
 
     def remove(self, removal: Row) -> None:
         """Show the rows no more that a removal names."""

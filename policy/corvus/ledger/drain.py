@@ -33,6 +33,7 @@ from corvus.ledger.outbox import (
     refuse_lost_rows,
 )
 from corvus.ledger.replica import enrolled, host_of, watermark_of
+from corvus.ledger.roll_ups import ROLLED_UP
 from corvus.model.outbox import LedgerTable, OutboxEvent
 
 _KNOWN = """
@@ -41,6 +42,7 @@ WHERE admitted_at BETWEEN make_timestamp($first_us) AND make_timestamp($last_us)
     AND id IN (SELECT unnest($ids::UUID[]))
 """
 """Instants first: they lie in order, so that only the newest rows are looked at."""
+_STAGE = "CREATE OR REPLACE TEMP TABLE drained_{name} AS SELECT * FROM {table} LIMIT 0"
 
 Progress = Callable[[int, int], None]
 """Called with how many events are taken over, and how many there are."""
@@ -102,6 +104,7 @@ def drain(
             if on_progress is not None:
                 on_progress(rows.total(), through - watermark)
         if through > watermark:
+            ledger.merge_roll_ups(clock)
             _forget(ledger, outbox, replica_id)
     return DrainSummary(rows.total(), dict(rows), through)
 
@@ -136,10 +139,20 @@ def _take_over(
             if table is LedgerTable.REMOVAL:
                 for event in some:
                     ledger.remove(event.row)
+            elif table in ROLLED_UP:
+                staged = _stage(ledger, table)
+                staging.insert(table, staged, some)
+                ledger.append(table, staged)
             else:
                 staging.insert(table, ledger.table(table), some)
         mark_drained(ledger, store_id, last.seq, count, clock, mark=last.mark)
     return rows
+
+
+def _stage(ledger: Ledger, table: LedgerTable) -> str:
+    """Return an empty temporary table of the shape of a table, as SQL writes it."""
+    ledger.connection.execute(_STAGE.format(name=table, table=ledger.table(table)))
+    return f"temp.drained_{table}"
 
 
 def _known(ledger: Ledger, recorded: list[OutboxEvent]) -> set[object]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,12 +21,19 @@ import duckdb
 from corvus.base.errors import LedgerCorrupt, LedgerError, LedgerLocked, LedgerOutdated
 from corvus.base.private_files import make_private, reserve_private
 from corvus.base.time import Clock, SystemClock, microseconds
+from corvus.ledger import roll_ups
 from corvus.ledger.connect import connect_to_file, connect_to_memory, explained
 from corvus.ledger.lock import ledger_lock
 from corvus.ledger.migrate import migrate, roll_back, shipped_migrations, verify
 from corvus.ledger.outbox import Outbox, batches, last_seq, refuse_lost_rows, removing
-from corvus.ledger.views import archived_files, qualified, reach, show_all
-from corvus.model.outbox import OutboxEvent, Row
+from corvus.ledger.views import (
+    archived_files,
+    qualified,
+    reach,
+    show_all,
+    shown_for_a_moment,
+)
+from corvus.model.outbox import LedgerTable, OutboxEvent, Row
 
 if TYPE_CHECKING:
     from corvus.ledger.archives.reading import ArchivedFile
@@ -34,10 +41,7 @@ if TYPE_CHECKING:
 LOCK_TIMEOUT_SECONDS = 30.0
 """How long to wait for another process before giving up."""
 
-_APPEND = """
-INSERT INTO {table} BY NAME
-SELECT * FROM temp.usage_staged ORDER BY admitted_at, id
-"""
+_APPEND = "INSERT INTO {table} BY NAME SELECT * FROM {source} ORDER BY {order}"
 _MARK = """
 INSERT INTO {table} VALUES ($store_id, $seq, $events, make_timestamp($drained_us), $mark)
 """
@@ -139,17 +143,43 @@ class Ledger:
                 mark_drained(self, store_id, through_seq, lost, clock)
         return max(0, lost)
 
-    def append_usage(self) -> int:
-        """Append the rows of the temporary table ``usage_staged``, in order of admission.
+    def append(
+        self, kind: LedgerTable, source: str, values: Mapping[str, object] | None = None
+    ) -> int:
+        """Append usage or reservations, and what they add to the roll-ups (LED-5).
 
-        Its columns are columns of ``usage_record``; absent ones become NULL.
+        All of it is in the transaction under way.
+
+        Args:
+            kind: ``usage_record``, appended in order of admission, or ``reservation_event``.
+            source: The rows, as SQL writes a table or a subquery; absent columns become NULL.
+            values: Parameters of ``source``.
 
         Returns:
             How many rows were appended.
         """
-        statement = _APPEND.format(table=self.table("usage_record"))
-        counted = self.connection.execute(statement).fetchone()
+        self._roll_up(kind, source, values)  # first: the rows may be those that are not there yet
+        statement = _APPEND.format(
+            table=self.table(kind), source=source, order=roll_ups.ROLLED_UP[kind]
+        )
+        counted = self.connection.execute(statement, values).fetchone()
         return int(counted[0]) if counted else 0
+
+    def _roll_up(self, kind: LedgerTable, source: str, values: Mapping[str, object] | None) -> None:
+        roll_ups.add(self.connection, self.table, kind, source, values)
+
+    def fill_roll_ups(self, clock: Clock, on_progress: roll_ups.Progress | None = None) -> None:
+        """Compute the roll-ups from all records, in a transaction of its own."""
+        with self.transaction():
+            roll_ups.fill(self.connection, self.table, clock.now(), on_progress=on_progress)
+
+    def merge_roll_ups(self, clock: Clock) -> None:
+        """Replace rows of the roll-ups for the same time and names by one, where there are many."""
+        with self.explaining():
+            due = roll_ups.merge_due(self.connection, self.table)
+        if due:
+            with self.transaction():
+                roll_ups.merge(self.connection, self.table, due, clock.now())
 
 
 def reserve_log(path: Path) -> None:
@@ -248,8 +278,17 @@ def open_file(
     write: bool = False,
     timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
     clock: Clock | None = None,
+    on_upgrade: roll_ups.Progress | None = None,
 ) -> Generator[Ledger]:
-    """Open the file of a ledger alone, without archive and outbox; else as ``open_ledger``."""
+    """Open the file of a ledger alone, without archive and outbox; else as ``open_ledger``.
+
+    Args:
+        path: The ledger file.
+        write: Open for writing.
+        timeout_seconds: How long to wait while others hold the ledger, >= 0.
+        clock: Stamps applied migrations; the machine's by default.
+        on_upgrade: Called with how many records of an older ledger are summed, and of how many.
+    """
     # NOTE: os.path answers False where Path raises, as below a folder one may not enter.
     if not path.name or os.path.isdir(path):
         raise LedgerError(f"{path} is a folder, no ledger; name a file with --ledger")
@@ -263,17 +302,22 @@ def open_file(
         )
     deadline = time.monotonic() + timeout_seconds
     with ledger_lock(path, write=write, timeout_seconds=timeout_seconds):
-        ledger = _opened(path, write=write, deadline=deadline, clock=clock or SystemClock())
+        clock = clock or SystemClock()
+        ledger = _opened(path, write=write, deadline=deadline, clock=clock, on_upgrade=on_upgrade)
         try:
             yield ledger
         finally:
             ledger.close()
 
 
-def upgrade(path: Path) -> None:
+def upgrade(path: Path, on_progress: roll_ups.Progress | None = None) -> None:
     """Bring a ledger that an older corvus wrote to the shape of this version (LED-1).
 
     One that is up to date is only read.
+
+    Args:
+        path: The ledger file.
+        on_progress: As ``on_upgrade`` of ``open_file``.
 
     Raises:
         LedgerError: As for ``open_file``.
@@ -282,7 +326,7 @@ def upgrade(path: Path) -> None:
         with open_file(path):
             return
     except LedgerOutdated:
-        with open_file(path, write=True):
+        with open_file(path, write=True, on_upgrade=on_progress):
             return
 
 
@@ -306,7 +350,14 @@ def refuse_other_rows(ledger: Ledger, outbox: Outbox, watermark: int) -> None:
         )
 
 
-def _opened(path: Path, *, write: bool, deadline: float, clock: Clock) -> Ledger:
+def _opened(
+    path: Path,
+    *,
+    write: bool,
+    deadline: float,
+    clock: Clock,
+    on_upgrade: roll_ups.Progress | None,
+) -> Ledger:
     """Open the file, whose lock is held; one that cannot be made whole is not left behind.
 
     DuckDB leaves an empty file, or half a head, where a disk is full, and takes neither for a
@@ -317,7 +368,7 @@ def _opened(path: Path, *, write: bool, deadline: float, clock: Clock) -> Ledger
         connection = connect_to_file(path, write=write, deadline=deadline)
         try:
             ledger = Ledger(connection, path)
-            _prepare(ledger, write=write, is_new=is_new, clock=clock)
+            _prepare(ledger, write=write, is_new=is_new, clock=clock, on_upgrade=on_upgrade)
         except BaseException:
             connection.close()
             raise
@@ -332,7 +383,14 @@ def _opened(path: Path, *, write: bool, deadline: float, clock: Clock) -> Ledger
     return ledger
 
 
-def _prepare(ledger: Ledger, *, write: bool, is_new: bool, clock: Clock) -> None:
+def _prepare(
+    ledger: Ledger,
+    *,
+    write: bool,
+    is_new: bool,
+    clock: Clock,
+    on_upgrade: roll_ups.Progress | None,
+) -> None:
     connection, path, migrations = ledger.connection, ledger.path, shipped_migrations()
     if write:
         make_private(path, is_new=is_new)
@@ -341,10 +399,31 @@ def _prepare(ledger: Ledger, *, write: bool, is_new: bool, clock: Clock) -> None
         if write:
             if is_new:
                 reserve_log(path)
-            migrate(connection, migrations, clock)
+            migrate(
+                connection,
+                migrations,
+                clock,
+                upgraded=lambda before: _fill_roll_ups(ledger, before, clock, on_upgrade),
+            )
             make_private(_log(path), is_new=True)
         else:
             verify(connection, migrations)
+
+
+def _fill_roll_ups(
+    ledger: Ledger, before: int, clock: Clock, on_progress: roll_ups.Progress | None
+) -> None:
+    """Sum the records of a ledger that had no roll-ups, those in its archive included.
+
+    A file of the archive that is missing next to the ledger is left out, so that calls can still be
+    recorded; once it is back, ``corvus ledger verify`` asks for a rebuild.
+    """
+    if before >= roll_ups.SINCE_VERSION:
+        return
+    connection = ledger.connection
+    files = archived_files(connection, ledger.path, may_be_missing=True)
+    with shown_for_a_moment(connection, files):
+        roll_ups.fill(connection, ledger.table, clock.now(), on_progress=on_progress)
 
 
 def _make_folder(path: Path) -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from corvus.ledger.ledger import Ledger
 from corvus.model.columns import COLUMNS
+from corvus.model.outbox import LedgerTable
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -132,11 +133,9 @@ _CLOSING = (
 )
 """What a refusal may bring about in turn; repeated until nothing changes."""
 
-_APPEND = f"""
-INSERT INTO {{table}} BY NAME
-SELECT {", ".join(_NAMES)} FROM read_parquet($rows)
-SEMI JOIN (SELECT file, n FROM temp.merge_new WHERE reason IS NULL) USING (file, n)
-ORDER BY admitted_at, id
+_TAKEN = f"""
+(SELECT {", ".join(_NAMES)} FROM read_parquet($rows)
+SEMI JOIN (SELECT file, n FROM temp.merge_new WHERE reason IS NULL) USING (file, n))
 """  # noqa: S608 - made of constants of this package
 
 _COUNTED = """
@@ -238,7 +237,7 @@ def merge_usage(
             connection.execute(_REFUSE_OWN, {"store": own_store})
         while sum([_changed(connection, statement) for statement in _CLOSING]):
             pass
-        connection.execute(_APPEND.format(table=ledger.table("usage_record")), values)
+        ledger.append(LedgerTable.USAGE_RECORD, _TAKEN, values)
         merged = _merged(connection, values)
         for table in _TABLES:
             connection.execute(f"DROP TABLE temp.{table}")

@@ -7,6 +7,7 @@ database that is something else.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
@@ -80,9 +81,19 @@ def shipped_migrations() -> tuple[Migration, ...]:
 
 
 def migrate(
-    connection: duckdb.DuckDBPyConnection, migrations: tuple[Migration, ...], clock: Clock
+    connection: duckdb.DuckDBPyConnection,
+    migrations: tuple[Migration, ...],
+    clock: Clock,
+    *,
+    upgraded: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Apply what is missing, in one transaction.
+
+    Args:
+        connection: To the database.
+        migrations: All of this version.
+        clock: Stamps what is applied.
+        upgraded: Called in the transaction with the version that a ledger had before.
 
     Raises:
         LedgerTooNew: The ledger has migrations this version does not know.
@@ -99,6 +110,8 @@ def migrate(
         for migration in migrations[done:]:
             connection.execute(migration.sql)
             connection.execute(_RECORD, [migration.version, migration.name, migration.sha256, now])
+        if done:
+            upgraded(done)
         connection.execute("COMMIT")
     except BaseException:
         roll_back(connection)

@@ -20,7 +20,9 @@ from corvus.base.errors import LedgerCorrupt, LedgerError
 from corvus.ledger.ledger import Ledger, open_file
 from corvus.ledger.merging import MergedUsage, merge_usage
 from corvus.ledger.outbox import LEDGER_ITSELF
+from corvus.ledger.roll_ups import ROLL_UPS, ROLLED_UP
 from corvus.ledger.views import archived_files, quoted, reach, show_all
+from corvus.model.outbox import LedgerTable
 
 MERGED = (
     "reservation_event",
@@ -40,6 +42,8 @@ KEPT_APART: Mapping[str, str] = {
     "archive_place": "says which archives this ledger writes to",
     "archive_leftover": "says what this ledger may have left in them",
     "ledger_migration": "is the history of this file",
+    "roll_up_merge": "is the history of this file",
+    **{one.table: "is the sum of the records of this file" for one in ROLL_UPS},
     "import_file": "names files of another machine; reading one again adds nothing",
     "provider_charge": "bills are read again with `corvus reconcile`",
     "charge_model": "is made from bills",
@@ -60,13 +64,12 @@ FROM read_parquet({file}) AS theirs JOIN {table} AS ours USING (store_id, seq)
 WHERE hash(theirs) <> hash(ours)
 ORDER BY ALL LIMIT 1
 """
-_TAKE = """
-INSERT INTO {target} BY NAME
-SELECT * FROM read_parquet({file}) AS theirs
+_NEW = """
+(SELECT * FROM read_parquet({file}) AS theirs
 WHERE (theirs.store_id, theirs.seq) NOT IN (SELECT (store_id, seq) FROM {table})
-    AND (theirs.store_id IS DISTINCT FROM $own::UUID OR theirs.seq <= $watermark)
-ORDER BY store_id, seq
+    AND (theirs.store_id IS DISTINCT FROM $own::UUID OR theirs.seq <= $watermark))
 """
+_TAKE = f"INSERT INTO {{target}} BY NAME SELECT * FROM {_NEW} ORDER BY store_id, seq"  # noqa: S608 - made of constants
 _TAKE_PRICES = """
 INSERT INTO {target} BY NAME
 WITH known AS (FROM price_entry),
@@ -190,18 +193,22 @@ def merge_ledger(
         on_table()
     with ledger.explaining():
         for table in (*MERGED, "price_entry"):
-            file = quoted(copy.files[table])
-            target = ledger.table(table)
+            names = {
+                "file": quoted(copy.files[table]),
+                "target": ledger.table(table),
+                "table": table,
+                "ledger": LEDGER_ITSELF,
+            }
             if table == "price_entry":
                 statement, values = _TAKE_PRICES, dict[str, object]()
             else:
                 _refuse_contradiction(ledger, copy, table)
                 statement, values = _TAKE, {"own": own_store, "watermark": watermark}
-            taken = connection.execute(
-                statement.format(target=target, file=file, table=table, ledger=LEDGER_ITSELF),
-                values,
-            ).fetchone()
-            rows[table] = taken[0] if taken else 0
+            if LedgerTable(table) in ROLLED_UP:
+                rows[table] = ledger.append(LedgerTable(table), _NEW.format(**names), values)
+            else:
+                taken = connection.execute(statement.format(**names), values).fetchone()
+                rows[table] = taken[0] if taken else 0
             if on_table is not None:
                 on_table()
     return MergedLedger(copy.path, usage, rows)

@@ -202,7 +202,7 @@ class Staging:
             _INSERT.format(
                 target=target,
                 columns=", ".join(_taken(name, kind) for name, kind in columns.items()),
-                # Usage lies in order of admission (see Ledger.append_usage).
+                # Usage lies in order of admission (see Ledger.append).
                 ordering=" ORDER BY admitted_at, id" if "admitted_at" in columns else "",
             ),
             {"rows": _text(lines), "shape": _shape(columns)},

@@ -23,22 +23,20 @@ from corvus.ledger.ledger import Ledger, mark_drained, open_file
 from corvus.ledger.other_ledgers import refuse_itself
 from corvus.ledger.outbox import Outbox, refuse_lost_rows
 from corvus.ledger.replica import enrolled, host_of
+from corvus.ledger.roll_ups import ROLLED_UP
 from corvus.ledger.views import archived_files, quoted, reach, show_all
 from corvus.model.outbox import NUMBERED, LedgerTable
 
 _COPY = "COPY (FROM {table}) TO {file} (FORMAT parquet)"
-_TAKE_CALLS = """
-INSERT INTO {target} BY NAME
-SELECT theirs.* FROM read_parquet({file}) AS theirs
-ANTI JOIN {table} AS ours ON ours.id = theirs.id
-ORDER BY admitted_at, id
+_NEW_CALLS = """
+(SELECT theirs.* FROM read_parquet({file}) AS theirs
+ANTI JOIN {table} AS ours ON ours.id = theirs.id)
 """
-_TAKE_NUMBERED = """
-INSERT INTO {target} BY NAME
-SELECT theirs.* FROM read_parquet({file}) AS theirs
-ANTI JOIN {table} AS ours ON ours.store_id = theirs.store_id AND ours.seq = theirs.seq
-ORDER BY store_id, seq
+_NEW_NUMBERED = """
+(SELECT theirs.* FROM read_parquet({file}) AS theirs
+ANTI JOIN {table} AS ours ON ours.store_id = theirs.store_id AND ours.seq = theirs.seq)
 """
+_TAKE_NUMBERED = "INSERT INTO {target} BY NAME SELECT * FROM {source} ORDER BY store_id, seq"
 _CLEAR = "DELETE FROM {target}"
 _TAKE_ALL = "INSERT INTO {target} BY NAME FROM read_parquet({file})"
 
@@ -137,14 +135,23 @@ def _taken_over(
     with ledger.transaction():
         for table, file in copy.files.items():
             values = {"target": ledger.table(table), "table": table, "file": quoted(file)}
-            statement = _TAKE_NUMBERED if table in NUMBERED else _TAKE_ALL
-            if table is LedgerTable.USAGE_RECORD:
-                statement = _TAKE_CALLS
-            elif table not in NUMBERED:
+            new = _NEW_CALLS if table is LedgerTable.USAGE_RECORD else _NEW_NUMBERED
+            source = new.format(**values)
+            if table in ROLLED_UP:
+                count = ledger.append(table, source)
+            elif table in NUMBERED:
+                count = _count(ledger, _TAKE_NUMBERED.format(**values, source=source))
+            else:
                 ledger.connection.execute(_CLEAR.format(**values))
-            taken = ledger.connection.execute(statement.format(**values)).fetchone()
-            if taken and taken[0]:
-                rows[table.value] = taken[0]
+                count = _count(ledger, _TAKE_ALL.format(**values))
+            if count:
+                rows[table.value] = count
         events = copy.watermark - own
         mark_drained(ledger, store_id, copy.watermark, events, clock, mark=copy.mark)
     return rows
+
+
+def _count(ledger: Ledger, statement: str) -> int:
+    """Return how many rows a statement has written."""
+    written = ledger.connection.execute(statement).fetchone()
+    return int(written[0]) if written else 0

@@ -25,6 +25,7 @@ from corvus.ledger.archives.place import (
 )
 from corvus.ledger.ledger import Ledger
 from corvus.ledger.outbox import Outbox, refuse_lost_rows
+from corvus.ledger.roll_ups import differing
 from corvus.ledger.views import archive_folder
 from corvus.model.audit_hash import GENESIS, audit_hash
 from corvus.model.outbox import NUMBERED
@@ -98,6 +99,7 @@ class FindingCode(StrEnum):
     EVENT_TWICE = "event-twice"
     EVENTS_MISSING = "events-missing"
     CHARGE_TWICE = "charge-twice"
+    ROLL_UP_DIFFERS = "roll-up-differs"
     ARCHIVE_MISSING = "archive-missing"
     ARCHIVE_ALTERED = "archive-altered"
 
@@ -247,6 +249,16 @@ def check_charges(ledger: Ledger) -> list[Finding]:
             f"a charge of {provider} on {day} ({form}, {file}) is there {times} times",
         )
         for provider, day, form, file, times in rows
+    ]
+
+
+def check_roll_ups(ledger: Ledger) -> list[Finding]:
+    """Check that every roll-up is what the records come to (LED-5)."""
+    with ledger.explaining():
+        tables = differing(ledger.connection)
+    return [
+        Finding(FindingCode.ROLL_UP_DIFFERS, f"{table} is not what the records come to")
+        for table in tables
     ]
 
 

@@ -11,15 +11,17 @@ with its schema, and inside the file's own views. Only the name of the database 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corvus.base.errors import LedgerError
 from corvus.ledger.archives.place import is_url
+from corvus.ledger.roll_ups import ROLL_UPS, ROLLED_UP, sums_of
 from corvus.ledger.tails import Tails
-from corvus.model.outbox import OutboxEvent
+from corvus.model.outbox import LedgerTable, OutboxEvent
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -60,7 +62,11 @@ def archive_folder(path: Path) -> Path:
 
 
 def archived_files(
-    connection: DuckDBPyConnection, path: Path, *, folder: Path | None = None
+    connection: DuckDBPyConnection,
+    path: Path,
+    *,
+    folder: Path | None = None,
+    may_be_missing: bool = False,
 ) -> dict[str, list[ArchivedFile]]:
     """Return the archive of each table that has one; nothing at a URL is looked at.
 
@@ -68,6 +74,7 @@ def archived_files(
         connection: To the ledger.
         path: Its file.
         folder: Where what is not at a URL lies; the folder next to the ledger by default.
+        may_be_missing: Leave out files next to the ledger that are missing.
 
     Raises:
         LedgerError: A file next to the ledger is missing: what a report would answer without it
@@ -83,6 +90,8 @@ def archived_files(
     for table, name, size_bytes, tail in rows:
         if is_url(name):
             one = ArchivedFile(name, size_bytes, tail)
+        elif may_be_missing and not os.path.isfile(folder / str(name)):
+            continue
         else:
             one = ArchivedFile(str(_present(folder / str(name), path).absolute()))
         found.setdefault(str(table), []).append(one)
@@ -133,6 +142,27 @@ def reach(
     connection.execute("SET enable_external_access = false")
 
 
+@contextmanager
+def shown_for_a_moment(
+    connection: DuckDBPyConnection, files: Mapping[str, Sequence[ArchivedFile]]
+) -> Generator[None]:
+    """Show the archive of a ledger, and afterwards its file alone again."""
+    if not files:
+        yield
+        return
+    from corvus.ledger.archives.reading import SCHEME
+
+    reach(connection, files, fenced=False)
+    show(connection, Tails(connection, "", partial(qualified, connection)), files)
+    try:
+        yield
+    finally:
+        for name in files:
+            connection.execute(f"DROP VIEW IF EXISTS temp.{name}")
+        if any(file.is_remote for some in files.values() for file in some):
+            connection.unregister_filesystem(SCHEME)
+
+
 def show_all(
     connection: DuckDBPyConnection,
     store_id: str,
@@ -156,6 +186,19 @@ def show(
     connection: DuckDBPyConnection, tails: Tails, files: Mapping[str, Sequence[ArchivedFile]]
 ) -> None:
     """Put views before the tables that have other rows than those of the file."""
+    for roll_up in ROLL_UPS:
+        sums = [
+            sums_of(roll_up, LedgerTable(name), source, qualified(connection, "usage_record"))
+            for name in sorted(tails.names & ROLLED_UP.keys())
+            for source in tails.sources(name)[1:]
+        ]
+        if parts := [f"({one})" for one in sums if one is not None]:
+            rows = [
+                _ROWS.format(source=one) for one in (qualified(connection, roll_up.table), *parts)
+            ]
+            connection.execute(
+                _SHOW.format(name=roll_up.table, parts=" UNION ALL BY NAME ".join(rows))
+            )
     for name in sorted(tails.names | files.keys()):
         sources = tails.sources(name)
         if name in files:

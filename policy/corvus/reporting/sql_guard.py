@@ -19,6 +19,7 @@ import duckdb
 
 from corvus.base.errors import ReportError
 from corvus.ledger.connect import clean_message
+from corvus.ledger.roll_ups import ROLL_UPS
 
 _EXPLAIN = re.compile(
     r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*explain\b(?P<analyze>\s+analyze\b)?(?P<rest>.*)",
@@ -39,6 +40,7 @@ _TABLE_FUNCTIONS = {
     "range",
     "repeat",
     "unnest",
+    *(f"{roll_up.table}_between" for roll_up in ROLL_UPS),
 }
 _REFUSED_FUNCTIONS = {
     "currval",

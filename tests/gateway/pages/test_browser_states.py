@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from corvus.base.time import SystemClock
 from corvus.ledger.ledger import open_ledger
 from tests.cli.places import CENT, Place
 from tests.gateway.conftest import Served
@@ -111,6 +112,7 @@ def test_ten_thousand_sessions_are_shown_in_pages(browser: Browser, tmp_path: Pa
             """,
             {"sessions": _SESSIONS},
         )
+        ledger.fill_roll_ups(SystemClock())
     with serving(place) as served, visitor(browser, served, locale="en-US") as opened:
         opened.log_in()
         opened.go("/sessions")

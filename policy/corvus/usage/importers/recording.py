@@ -17,6 +17,7 @@ from pathlib import Path
 from corvus.base.time import naive_utc
 from corvus.ledger.ledger import Ledger
 from corvus.ledger.merging import MergedUsage, merge_usage
+from corvus.model.outbox import LedgerTable
 from corvus.model.reservation import Source
 from corvus.model.usage import COUNTS
 from corvus.prices.belief import TIMES_MAX
@@ -236,7 +237,7 @@ def record_calls(ledger: Ledger, batch: Batch, books: PriceHistory, now: datetim
         for statement in (_DROP_UNCHANGED, _STAGED):
             connection.execute(statement)
         keep_prices(ledger, now)
-        ledger.append_usage()
+        ledger.append(LedgerTable.USAGE_RECORD, "temp.usage_staged")
         # A file with a row that was refused is read again: what the row needs may have come.
         refused = {batch.origins[number] for number in from_others.refused_by_file}
         remember(ledger, (file for file in batch.files if file.file not in refused), now)
