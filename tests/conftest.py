@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from corvus.ledger.migrate import shipped_migrations
+from tests.costs import Costs
 from tests.postgres import make_postgres_server as make_postgres_server
 from tests.postgres import postgres_programs as postgres_programs
 from tests.postgres import postgres_server as postgres_server
@@ -23,7 +24,7 @@ from tests.stores import store_of as store_of
 from tests.stores import stored as stored
 
 # Examples run beside other tests on few cores: how long one takes says nothing about the code.
-settings.register_profile("corvus", deadline=None)
+settings.register_profile("corvus", deadline=None, max_examples=40)
 settings.register_profile("nightly", deadline=None)
 settings.load_profile("corvus")
 
@@ -53,8 +54,14 @@ def _compile_once() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+def _collect_rarely() -> None:
+    """Look for garbage rarely: else it takes an eighth of the CPU of the suite."""
+    gc.set_threshold(20_000)
+
+
 _keep_files_in_memory()
 _compile_once()
+_collect_rarely()
 
 TESTS = Path(__file__).parent
 SLOW = (
@@ -125,6 +132,11 @@ def _temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     assert list(folder.glob("corvus-*")) == []
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Start two workers more than there are cores: half of its time a test waits for others."""
+    return (os.cpu_count() or 1) + 2
+
+
 def pytest_collection_finish() -> None:
     """Keep what the tests share out of the collector's sight: it would walk it again and again."""
     gc.collect()
@@ -141,6 +153,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=Engine.MEMORY,
         help="what keeps the stores of tests that do not mind (tests/stores.py)",
     )
+    parser.addoption(
+        "--costs", action="store_true", help="show what files of tests cost (tests/costs.py)"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--costs"):
+        config.pluginmanager.register(Costs(), "costs")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,39 @@ def test_a_signal_has_its_own_exit_code_and_does_not_cut_off_cleaning_up(
         check=False,
     )
     assert (result.returncode, result.stdout, result.stderr) == (128 + number, "cleaned up\n", "")
+
+
+PRESSES = """
+import os, random, signal, sys, threading, time
+from corvus.cli.main import main
+
+def press(seconds):
+    time.sleep(seconds)
+    os.kill(os.getpid(), signal.SIGINT)
+
+for seed in range(int(sys.argv[1])):
+    seconds = random.Random(seed).random() * 0.2
+    try:
+        threading.Thread(target=press, args=[seconds]).start()
+        code = main(["sql", *sys.argv[2:]])
+    except KeyboardInterrupt:  # before `main` had its own handler
+        code = 130
+    assert code == 130, code
+print("still here")
+"""
+
+
+@pytest.mark.parametrize("presses", [10, pytest.param(300, marks=pytest.mark.nightly)])
+def test_ctrl_c_at_any_moment_ends_an_endless_statement(
+    presses: int, tmp_path: Path, record_calls: Callable[..., Path]
+) -> None:
+    ledger = record_calls(tmp_path / "ledger.duckdb")
+    endless = "SELECT sum(hash(i) % 7) FROM range(1000000000000) t(i)"
+    result = subprocess.run(
+        [sys.executable, "-c", PRESSES, str(presses), endless, "--ledger", str(ledger)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, "still here\n", "")

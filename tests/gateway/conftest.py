@@ -18,7 +18,7 @@ from corvus.governor import tokens
 from corvus.model.token import TokenRequest, TokenScope, new_secret
 from tests.cli.places import Place
 from tests.fakes import NO_AUTHORITIES
-from tests.gateway.proxied import KEY, Proxied, proxied
+from tests.gateway.proxied import KEY, Proxied, proxied, undrained
 
 
 class Served:
@@ -35,9 +35,9 @@ class Served:
     def __init__(self, place: Place, secrets: dict[str, str] | None = None) -> None:
         self.place = place
         self.secrets = secrets or {scope.value: new_secret() for scope in TokenScope}
+        self.start(0)  # first: over a store without events no ledger is read
         if secrets is None:
             self._make_tokens()
-        self.start(0)
 
     def _make_tokens(self) -> None:
         with self.place.runtime.bookkeeping.store() as store:
@@ -87,7 +87,8 @@ class Served:
 def served(tmp_path: Path) -> Iterator[Served]:
     gateway = Served(Place(tmp_path))
     yield gateway
-    gateway.stop()
+    with undrained():
+        gateway.stop()
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,8 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """One gateway for all tests of a module that leave it as it was."""
     gateway = Served(Place(tmp_path_factory.mktemp("standing")))
     yield gateway
-    gateway.stop()
+    with undrained():
+        gateway.stop()
 
 
 @pytest.fixture(scope="module")

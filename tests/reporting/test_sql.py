@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from corvus.base.errors import ReportError
 from corvus.ledger.ledger import open_ledger
-from corvus.reporting import sql_guard
+from corvus.reporting import sql, sql_guard
 from corvus.reporting.formats import csv_text, human, json_text, kv_lines
 from corvus.reporting.parquet import write_parquet
 from corvus.reporting.sql import Answer, run_sql
@@ -196,6 +196,31 @@ def test_a_statement_that_takes_too_long_is_stopped(path: Path) -> None:
     with pytest.raises(ReportError, match=r"longer than 0\.2 s"):
         ask(path, endless, timeout_seconds=0.2)
     assert "corvus-sql" not in {thread.name for thread in threading.enumerate()}
+
+
+class CutOff(threading.Thread):
+    """A thread whose start a signal cuts off, after it has begun and before its starter knows."""
+
+    begun: threading.Thread
+
+    def start(self) -> None:
+        CutOff.begun = threading.Thread(target=self.run, daemon=True)
+        CutOff.begun.start()
+        raise KeyboardInterrupt
+
+
+def test_nothing_works_on_a_connection_after_a_signal(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql, "Thread", CutOff)
+    with open_ledger(path) as ledger:
+        with pytest.raises(KeyboardInterrupt):
+            run_sql(ledger.connection, "SELECT sum(hash(i) % 7) FROM range(1000000000000) t(i)")
+        CutOff.begun.join(2)
+        is_at_work = CutOff.begun.is_alive()
+        ledger.connection.interrupt()
+        CutOff.begun.join()
+    assert not is_at_work
 
 
 def test_a_plan_is_text_and_runs_nothing(path: Path) -> None:

@@ -85,7 +85,7 @@ class Bisection:
     """What recorded calls say of changes of a policy.
 
     Args:
-        events: Of the ledger, from its beginning, in their order.
+        events: Of the ledger, in their order, from when on they count in sums that matter.
         policy: The policy that is to be changed.
         books: Its prices.
         since_us: What else is refused counts from here on, microseconds since 1970.

@@ -14,6 +14,7 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from queue import SimpleQueue
 from sys import getsizeof
 from threading import Thread
 from typing import TypeVar
@@ -125,30 +126,9 @@ def _rest(rows_max: int, rows: list[tuple[object, ...]]) -> int:
 def _limited(
     connection: duckdb.DuckDBPyConnection, work: Callable[[], _T], timeout_seconds: float | None
 ) -> _T:
-    """Do work on a connection, until it takes too long or a signal arrives.
-
-    NOTE: DuckDB 2.0 looks for signals between its tasks only, and a task may take hours; so it
-    works in another thread, while this one can stop it.
-    """
-    outcome: Future[_T] = Future()
-
-    def run() -> None:
-        try:
-            outcome.set_result(work())
-        except BaseException as error:
-            outcome.set_exception(error)
-
-    worker = Thread(target=run, name="corvus-sql", daemon=True)
-    try:
-        worker.start()
-        wait([outcome], timeout_seconds)
-        is_late = not outcome.done()
-    finally:
-        while worker.is_alive() and not outcome.done():
-            connection.interrupt()  # once is not enough, should the work only now begin
-            worker.join(_RETRY_SECONDS)
-    worker.join()
-    if is_late:
+    """Do work on a connection, until it takes too long or a signal arrives."""
+    outcome = _outcome(connection, work, timeout_seconds)
+    if outcome is None:
         raise ReportError(
             f"the statement took longer than {timeout_seconds:g} s; ask for less, or give it "
             "longer with --timeout"
@@ -161,6 +141,44 @@ def _limited(
         ) from error
     except duckdb.Error as error:
         raise ReportError(clean_message(error)) from None
+
+
+def _outcome(
+    connection: duckdb.DuckDBPyConnection, work: Callable[[], _T], timeout_seconds: float | None
+) -> Future[_T] | None:
+    """Return how work on a connection ended; ``None`` if it took too long and was stopped.
+
+    NOTE: DuckDB 2.0 looks for signals between its tasks only, and a task may take hours; so it
+    works in another thread, while this one can stop it. That thread never works beyond this call:
+    a process that closes a connection, or ends, while DuckDB works is aborted.
+    """
+    outcome: Future[_T] = Future()
+    permits: SimpleQueue[bool] = SimpleQueue()
+
+    def run() -> None:
+        if not permits.get():
+            outcome.cancel()
+            return
+        try:
+            outcome.set_result(work())
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    worker = Thread(target=run, name="corvus-sql", daemon=True)
+    has_started = False
+    try:
+        worker.start()  # a signal may cut this off after the thread has begun
+        has_started = True
+        permits.put(True)
+        wait([outcome], timeout_seconds)
+        is_late = not outcome.done()
+    finally:
+        permits.put(False)  # only a thread that has no permit yet takes this one
+        while has_started and not outcome.done():
+            connection.interrupt()  # once is not enough, should the work only now begin
+            wait([outcome], _RETRY_SECONDS)
+    worker.join()
+    return None if is_late else outcome
 
 
 def _table(described: list[tuple[str, str]], rows: Iterable[tuple[object, ...]]) -> Table:

@@ -284,3 +284,17 @@ def test_check_judges_tests_by_themselves(folder: Path, capsys: pytest.CaptureFi
     assert "Did you mean `expect`?" in shown
     assert main(["check", "budgets.test.toml", "--fix", "--unsafe-fixes"]) == 0
     assert run() == 0
+
+
+def test_a_starter_has_a_case_for_each_budget(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--starter", "-o", "starter.test.toml") == 0
+    assert (folder / "starter.test.toml").read_text().count("[[case]]") == 2
+    assert run("starter.test.toml", "--coverage") == 0
+    assert "2 of 3 limits and rungs (67 %)" in capsys.readouterr().out
+    assert run("--starter", "-o", "starter.test.toml") == 2
+    assert "is there already" in capsys.readouterr().err
+    (folder / "corvus.toml").write_text("[cost]\ndaily_limit_usd = 0\nmonthly_limit_usd = 0\n")
+    assert run("--starter") == 0
+    assert "no budget of corvus.toml limits anything" in capsys.readouterr().err

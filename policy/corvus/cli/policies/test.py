@@ -55,6 +55,9 @@ Record = Annotated[
         "--record", help="Write cases of recorded calls: the latest of each kind of decision."
     ),
 ]
+Starter = Annotated[
+    bool, typer.Option("--starter", help="Write a case for each budget: a call at its limit.")
+]
 RecordSince = Annotated[
     str | None, typer.Option("--since", help="With --record: calls from then on; default 30d.")
 ]
@@ -79,6 +82,7 @@ def run_tests(
     output: Format = "text",
     file: ReportFile = None,
     record: Record = False,
+    starter: Starter = False,
     since: RecordSince = None,
     session: RecordSession = None,
     most: Most = 20,
@@ -90,8 +94,9 @@ def run_tests(
 
     Example: corvus policy test --coverage
     """
-    if record:
-        _record(opened(config, ledger, sets), RecordOptions(since, session, most), file)
+    if record or starter:
+        recorded = RecordOptions(since, session, most) if record else None
+        _write_cases(opened(config, ledger, sets), recorded, file)
         return
     run, least = _run(paths or [], config or [], sets or [], wanted)
     is_low = fail_under is not None and least < fail_under
@@ -107,15 +112,16 @@ def run_tests(
         raise typer.Exit(run.exit_code)
 
 
-def _record(runtime: Runtime, options: RecordOptions, file: Path | None) -> None:
-    from corvus.cli.policies.record import recorded_text
+def _write_cases(runtime: Runtime, recorded: RecordOptions | None, file: Path | None) -> None:
+    from corvus.cli.policies.record import recorded_text, starter_text
 
     if file is not None and file.exists():
         raise typer.BadParameter(
             f"{file} is there already: name another file, and put the cases together by hand",
             param_hint="--output",
         )
-    if text := recorded_text(runtime, options):
+    text = starter_text(runtime) if recorded is None else recorded_text(runtime, recorded)
+    if text:
         _write(text.removesuffix("\n"), file)
 
 
