@@ -157,6 +157,8 @@ def test_the_step_hands_on_every_input_and_takes_none_for_a_script(tmp_path: Pat
         "BASE": "$(touch owned)",
         "BIN": str(programs),
         "CONFIG": "a b.toml",
+        "FAIL_ON": "refusals",
+        "PLAN_SINCE": "last-month",
         "LEDGER": "'; touch owned; '",
         "RUNNER_TEMP": str(tmp_path),
     }
@@ -168,10 +170,20 @@ def test_the_step_hands_on_every_input_and_takes_none_for_a_script(tmp_path: Pat
         "pr",
         "--base=$(touch owned)",
         "--config=a b.toml",
-        "--format",
-        "markdown",
+        "--format=markdown",
+        "--ledger='; touch owned; '",
+        "plan",
+        "--base=origin/$(touch owned)",
+        "--since=last-month",
+        "--fail-on=refusals",
+        "--config=a b.toml",
+        "--format=markdown",
         "--ledger='; touch owned; '",
     ]
+    (programs / "corvus").write_text("#!/bin/sh\necho $1\n[ $1 = pr ]\n")
+    done = subprocess.run([*BASH, str(script)], cwd=tmp_path, env={**os.environ, **given})
+    assert done.returncode == 1, "the plan fails the job, after the comment"
+    assert (tmp_path / "corvus-pr.md").read_text() == "pr\n\nplan\n"
     assert not (tmp_path / "owned").exists()
 
 
