@@ -14,7 +14,7 @@ from corvus.store.kinds import budget_key
 
 
 def budgets_of_shadow(shadow: Policy) -> list[Budget]:
-    """Return the budgets whose spend the store must count for a shadow: its own, and their twins."""
+    """Return the budgets that the store must count for a shadow: its own, and their twins."""
     policy, budgets = digits_of(shadow.content_hash), budgets_to_register(shadow)
     twins = [twin_of(budget, policy) for budget in budgets if _has_twin(budget)]
     return [*(_counted(budget, policy) for budget in budgets), *twins, tally_of(policy)]
