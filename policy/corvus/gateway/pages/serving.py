@@ -276,12 +276,17 @@ async def form_of(request: Request) -> dict[str, str]:
 
 async def _run(view: View, page_request: PageRequest) -> Page:
     try:
-        return await asyncio.to_thread(view, page_request)
+        return await asyncio.to_thread(_view_at_once, view, page_request)
     except (PolicyError, PermissionError) as error:
         return fault_page(page_request, error)
     except Exception as error:  # a bug in one page leaves the others
         _log.error("a page failed", exc_info=error)
         return Page("fault", {"kind": "bug", "detail": ""}, 500)
+
+
+def _view_at_once(view: View, page_request: PageRequest) -> Page:
+    with page_request.service.one_reading():
+        return view(page_request)
 
 
 def _live_seconds(path: str) -> float | None:
