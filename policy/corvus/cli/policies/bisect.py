@@ -100,7 +100,8 @@ def _bisected(
     if call is None:
         return None
     first = min(first, instant_at(call.requested_us))
-    return Bisected(call, first, tuple(bisection.remedies(call)))
+    already = bisection.stopped_by(call)
+    return Bisected(call, first, tuple(bisection.remedies(call)), already)
 
 
 def _events(runtime: Runtime, since: datetime) -> Sequence[RecordedEvent]:
