@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -29,14 +30,16 @@ class Checked(NamedTuple):
     faults: tuple[str, ...]
 
 
-def check_document(path: Path, pinned: str | None, period: str | None = None) -> Checked:
+def check_document(
+    path: Path, pinned: str | None, period: tuple[datetime, datetime] | None = None
+) -> Checked:
     """Check a document.
 
     Args:
         path: Its file.
         pinned: The public key that must have signed it; without one nobody knows who did, which is
             a fault.
-        period: The period that it must be about, where one is expected.
+        period: Start and end that it must be about, where a period is expected.
 
     Raises:
         ProofRefused: It cannot be read, or is no statement.
@@ -53,9 +56,10 @@ def check_document(path: Path, pinned: str | None, period: str | None = None) ->
             )
         elif pinned != key:
             faults.append(f"it is signed by {key}, and not by {pinned}")
-        named = str(statement["period"]["name"])
-        if period is not None and named != period:
-            faults.append(f"it is about {named}, and not about {period}")
+        of = statement["period"]
+        found = tuple(datetime.fromisoformat(of[name]) for name in ("starts_at", "ends_at"))
+        if period is not None and found != period:
+            faults.append(f"it is about another period: {of['name']}")
         if str(statement["issued_at"]) < str(statement["period"]["ends_at"]):
             faults.append("it was made before its period was over")
         left = unexplained(statement)

@@ -36,6 +36,8 @@ def new_key(path: Path) -> str:
     key = crypto.Ed25519PrivateKey.generate()
     pem = key.private_bytes(crypto.Encoding.PEM, crypto.PrivateFormat.PKCS8, crypto.NoEncryption())
     public = _public_text(key)
+    if os.path.lexists(f"{path}.pub"):
+        raise ProofRefused(f"{path}.pub is there already: a key is never replaced")
     try:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(pem)

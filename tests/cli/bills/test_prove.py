@@ -145,7 +145,7 @@ def test_another_key_another_period_and_no_key_are_not_believed(
     capsys.readouterr()
     path = written(tmp_path, document)
     assert verify(path, "--public-key", f"{key}.pub", "--period", "2026-11") == Exit.FINDINGS
-    assert "it is about 2026-10" in capsys.readouterr().out
+    assert "it is about another period: 2026-10" in capsys.readouterr().out
     assert verify(path) == Exit.FINDINGS
     assert "--public-key" in capsys.readouterr().out
 
@@ -181,7 +181,9 @@ def test_a_day_is_proved_and_checked_on_the_command_line(
     words = ("--period", "yesterday", "--key", str(key), "--out", str(out))
     assert place.run("prove", *words) == Exit.CLEAN
     assert "budgets held" in capsys.readouterr().out
-    assert verify(out, "--public-key", f"{key}.pub") == Exit.CLEAN
+    pinned = ("--public-key", f"{key}.pub")
+    assert verify(out, *pinned, "--period", "yesterday") == Exit.CLEAN
+    assert verify(out, *pinned, "--period", "today") == Exit.FINDINGS
     assert main(["prove", "--verify", str(out), "--key", str(key)]) == Exit.USAGE
     assert main(["prove", "--period", "yesterday"]) == Exit.USAGE
 
@@ -201,6 +203,11 @@ def test_a_key_is_its_owners_alone(tmp_path: Path, capsys: pytest.CaptureFixture
     assert public_key_of(f"{path}.pub") in capsys.readouterr().out
     assert main(["prove", "--new-key", str(path)]) == Exit.USAGE
     assert "is there already" in capsys.readouterr().err
+    path.unlink()
+    assert main(["prove", "--new-key", str(path)]) == Exit.USAGE
+    assert not path.exists()
+    new_key(tmp_path / "other")
+    path = tmp_path / "other"
     path.chmod(0o644)
     with pytest.raises(ProofRefused, match="chmod 600"):
         signed({"schema": "x"}, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -83,16 +84,12 @@ def _make_key(path: Path) -> None:
 
 
 def _sign(period: str, key: Path, out: Path | None, where: tuple[Any, Any, Any]) -> None:
-    from corvus.cli.times import parse_since, parse_until
     from corvus.proofs.keys import signed
     from corvus.proofs.statement import make_statement
 
     config, sets, ledger = where
     runtime = opened(config, ledger, sets)
-    now = runtime.clock.now()
-    starts, ends = parse_since(period, now), parse_until(period, now)
-    if starts >= ends:
-        raise typer.BadParameter(f"{period} is no span of time", param_hint="--period")
+    starts, ends = _span(period, runtime.clock.now())
     name = period if period[:1].isdigit() else f"{starts:%Y-%m-%d}..{ends:%Y-%m-%d}"
     statement = make_statement(runtime, name, starts, ends)
     text = json_text(signed(statement, key))
@@ -106,12 +103,22 @@ def _sign(period: str, key: Path, out: Path | None, where: tuple[Any, Any, Any])
         raise typer.Exit(Exit.FINDINGS)
 
 
+def _span(period: str, now: datetime) -> tuple[datetime, datetime]:
+    from corvus.cli.times import parse_since, parse_until
+
+    starts, ends = parse_since(period, now), parse_until(period, now)
+    if starts >= ends:
+        raise typer.BadParameter(f"{period} is no span of time", param_hint="--period")
+    return starts, ends
+
+
 def _verify(path: Path, public_key: str | None, period: str | None) -> None:
     from corvus.proofs.checking import check_document
     from corvus.proofs.keys import public_key_of
 
     pinned = None if public_key is None else public_key_of(public_key)
-    found = check_document(path, pinned, period)
+    span = None if period is None else _span(period, datetime.now(UTC))
+    found = check_document(path, pinned, span)
     out = console()
     for fault in found.faults:
         out.print(f"[red]not to be believed[/]: {shown(fault)}")
