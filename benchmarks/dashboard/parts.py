@@ -1,15 +1,17 @@
 """Measures the pages and the API of a budget of which 100,000 users have a sum each.
 
-    python benchmarks/dashboard/parts.py
+    python benchmarks/dashboard/parts.py [--parts 10000]
 
 The gateway is a process of its own. Each answer is timed from the request to the last byte, in
-turn; printed are median and worst of the rounds. The sums are copied from a real one.
+turn; printed are median and worst of the rounds, and the CPU that the gateway used for one answer.
+The sums are copied from a real one.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -45,6 +47,8 @@ PAGES = (
     "/dashboard/parts?budget=each&search=999&order=left",
     "/dashboard/parts?budget=each&page=1000",
     "/web/cost/budgets?budget=each&limit=100",
+    "/web/cost/summary",
+    "/metrics",
 )
 
 
@@ -69,19 +73,31 @@ def fill(config: Path, ledger: Path, parts: int) -> str:
     return json.loads(done.stdout)["token"]
 
 
-def measure(url: str, token: str, rounds: int) -> None:
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU of a process so far, to a hundredth of a second."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, words[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(url: str, token: str, rounds: int, pid: int) -> None:
     with httpx2.Client(base_url=url, timeout=60, trust_env=False) as client:
         client.post("/dashboard/login", data={"token": token}, headers={"origin": url})
         took: dict[str, list[float]] = {page: [] for page in PAGES}
+        used = dict.fromkeys(PAGES, 0.0)
         for _ in range(rounds + 1):
             for page in PAGES:
-                headers = {"authorization": f"Bearer {token}"} if page.startswith("/web") else {}
-                started = time.perf_counter()
+                is_page = page.startswith("/dashboard")
+                headers = {} if is_page else {"authorization": f"Bearer {token}"}
+                started, before = time.perf_counter(), cpu_seconds(pid)
                 answer = client.get(page, headers=headers)
                 took[page].append(time.perf_counter() - started)
+                used[page] += cpu_seconds(pid) - before
                 assert answer.status_code == 200, (page, answer.status_code)
     for page, (_, *seconds) in took.items():
-        print(f"{page:55} {median(seconds) * 1e3:6.0f} ms, worst {max(seconds) * 1e3:6.0f} ms")
+        print(
+            f"{page:55} {median(seconds) * 1e3:6.0f} ms, worst {max(seconds) * 1e3:6.0f} ms, "
+            f"CPU {used[page] / (rounds + 1) * 1e3:6.0f} ms"
+        )
 
 
 def main() -> None:
@@ -101,7 +117,7 @@ def main() -> None:
         while not (found := re.search(r"listening on (\S+)\n", log.read_text())):
             assert process.poll() is None, log.read_text()
             time.sleep(0.05)
-        measure(found[1], token, options.rounds)
+        measure(found[1], token, options.rounds, process.pid)
     finally:
         process.terminate()
         process.wait(30)

@@ -74,13 +74,12 @@ quarter AS (
         SUM(used.tokens) AS tokens,
         SUM(used.calls) AS calls,
         COALESCE(SUM(used.calls) FILTER (WHERE used.cost_nano_usd IS NULL), 0) AS unpriced_calls
-    FROM budget_usage AS used
+    FROM budget_usage($as_of::TIMESTAMP + INTERVAL 1 MICROSECOND) AS used
     JOIN ranged
         ON used.budget = ranged.name
         AND used.admitted_at >= ranged.starts_at
         AND used.admitted_at < ranged.ends_at
-    WHERE used.admitted_at <= $as_of::TIMESTAMP
-      AND ($part::VARCHAR IS NULL OR used.part = $part OR used.part = '')
+    WHERE ($part::VARCHAR IS NULL OR used.part = $part OR used.part = '')
     GROUP BY ALL
 ),
 refused AS (

@@ -163,6 +163,25 @@ def test_deprecated_keys_are_looked_for_only_when_asked(tmp_path: Path) -> None:
     assert arguments(written) == wanted
 
 
+def test_policies_are_tested_only_when_asked(tmp_path: Path) -> None:
+    one = step("Test policies")
+    assert "inputs.policy-tests == 'true'" in one["if"]
+    written = recorder(tmp_path)
+    (tmp_path / "a b").mkdir()
+    paths = ["a b", "corvus.toml", "$(touch owned).test.toml"]
+    assert run(one, tmp_path, paths="\n".join(paths)).returncode == 0
+    wanted = ["policy", "test", "--format", "github", "--coverage", "--"]
+    assert arguments(written) == [*wanted, "a b", "$(touch owned).test.toml"]
+    assert not (tmp_path / "owned").exists()
+
+
+def test_the_real_test_takes_the_arguments_of_the_action() -> None:
+    options = ["--format", "github", "--coverage", "--", "examples/policy-tests"]
+    outcome = corvus("policy", "test", *options)
+    assert outcome.returncode == Exit.CLEAN, outcome.stderr
+    assert outcome.stdout.startswith("6 passed in ")
+
+
 def test_the_install_step_takes_the_corvus_of_its_own_commit(tmp_path: Path) -> None:
     """The interpreter is a recorder too: no package is installed."""
     written = recorder(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -164,7 +165,7 @@ class TestPages:
         one = parked(asking)
         visitor = Visitor(asking)
         said = visitor.text("/approvals")
-        assert "Agent ben" in said
+        assert "agent ben" in said
         assert "day: $5.00 needed, $4.00 left of $4.00." in said
         answer = visitor.send("/approve", id=one["id"], decision="approve", amount="5")
         assert answer.headers["location"] == "/dashboard/approvals"
@@ -187,11 +188,31 @@ class TestPages:
         one = parked(asking)
         visitor = Visitor(asking)
         for amount in ("much", "-1", "NaN"):
-            refused = visitor.send("/approve", id=one["id"], decision="approve", amount=amount)
-            assert refused.status_code == 409
+            typed = {"amount": amount, "reason": "why not"}
+            refused = visitor.send("/approve", id=one["id"], decision="approve", **typed)
+            assert refused.status_code == 422
+            assert 'value="why not"' in refused.text, "what was typed is kept"
+            assert 'aria-invalid="true"' in refused.text
+        assert visitor.send("/approve", id=one["id"]).status_code == 422
         assert parked(asking)["id"] == one["id"]
         decide(asking, one, decision="deny")
         call.join()
+
+    def test_who_comes_second_is_told_that_it_is_over(self, asking: Served) -> None:
+        call = reserve(asking)
+        one = parked(asking)
+        first, second = Visitor(asking), Visitor(asking)
+        form = second.get("/approve", id=one["id"])
+        assert first.send("/approve", id=one["id"], decision="deny").status_code == 303
+        assert call.join().status_code == 402
+        assert form.status_code == 200
+        csrf = re.search(r'name="csrf" value="([^"]*)"', form.text)
+        assert csrf is not None
+        fields = {"csrf": csrf[1], "id": one["id"], "decision": "approve"}
+        late = second.client.post("/dashboard/approve", data=fields)
+        assert late.status_code == 404
+        assert "It is over" in words(late.text)
+        assert "no such page" not in words(late.text)
 
     def test_it_is_shown_in_spanish(self, asking: Served) -> None:
         visitor = Visitor(asking, language="es")
@@ -227,13 +248,13 @@ class TestLink:
         ) as client:
             page = client.get(link)
             assert page.status_code == 200
-            assert "Agent ben" in words(page.text)
+            assert "agent ben" in words(page.text)
             assert "log in" not in page.text.lower()
             client.head(link)
             assert not call.is_over
             wrong = client.post(link[:-1] + ("0" if link[-1] != "0" else "1"), data={})
             assert wrong.status_code == 404
-            assert client.post(link, data={"reason": "no button"}).status_code == 409
+            assert client.post(link, data={"reason": "no button"}).status_code == 422
             done = client.post(link, data={"decision": self.decided, "reason": "fine"})
             assert done.status_code == 200, done.text
             again = client.post(link, data={"decision": "approve"})

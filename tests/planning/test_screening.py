@@ -46,9 +46,9 @@ def told(tally: Tally) -> tuple[object, ...]:
 
 def planned(runtime: Runtime, after: Policy, since: timedelta) -> Plan:
     span = Span(START + since, runtime.clock.now() + timedelta(days=1))
-    sides = [Side(each, runtime.books, "") for each in (runtime.policy, after)]
+    old, new = (Side(each, runtime.books, "") for each in (runtime.policy, after))
     with runtime.ledger() as ledger:
-        return planning.plan(ledger, *sides, span)
+        return planning.plan(ledger, old, new, span)
 
 
 def varied(policy: Policy, random: Random) -> Policy:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from corvus.reporting.in_force import WINDOWS_MAX, show_budgets
 from corvus.reporting.run import run_report
 from corvus.store.kinds import budget_key
 from tests.properties import examples
+from tests.reporting.conftest import sum_up
 
 NOW = datetime(2026, 4, 8, 12, tzinfo=UTC)
 LIMIT = NanoUSD(1_000)
@@ -111,9 +113,15 @@ def test_each_window_costs_what_enforcement_counts_in_it(
     connection.execute("DELETE FROM usage_record")
     for minutes, *about in calls:
         connection.execute(INSERT, [NOW - timedelta(minutes=minutes), *about])
+    sum_up(connection)
     show_budgets(connection, budgets, NOW)
     report = load_catalog().find("status-over-time")
     table = run_report(connection, report, {"windows": WINDOWS_MAX}, now=NOW)
+    connection.execute("DELETE FROM model_usage; DELETE FROM caller_usage")
+    connection.execute("UPDATE usage_record SET tags = MAP {'a': 'b'}")
+    by_record = [replace(one, match=(*one.match, ("tag.a", ("b",)))) for one in budgets]
+    show_budgets(connection, by_record, NOW)
+    assert run_report(connection, report, {"windows": WINDOWS_MAX}, now=NOW) == table
     seen = dict.fromkeys((one.name for one in budgets), 0)
     for row in table.rows:
         told = dict(zip((column.name for column in table.columns), row, strict=True))

@@ -104,7 +104,7 @@ BUDGETS = (
 )
 NOW = datetime(2026, 4, 8, 12, tzinfo=UTC)
 
-MACROS = {f"{roll_up.table}_between" for roll_up in ROLL_UPS}
+MACROS = {"budget_usage", *(f"{roll_up.table}_between" for roll_up in ROLL_UPS)}
 TOLD = ("reservation_event", "audit_event", "session", "mission", "price_entry")
 
 every_report = pytest.mark.parametrize("name", REPORTS)

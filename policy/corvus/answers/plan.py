@@ -91,6 +91,33 @@ _BUDGET = closed(
 _POLICY = closed(
     {"shown": words("Where it comes from."), "policy_hash": words("Its content hash.")}
 )
+_INTERVAL = {
+    **_money("cost", "What they cost, of those that both sides price."),
+    **_money("low", "What they would have cost at least."),
+    **_money("high", "What they would have cost at most."),
+}
+_SWITCHED = closed(
+    {
+        "prices_of": words("UTC day whose prices hold."),
+        "switches": array(
+            closed(
+                {
+                    "models": words("Glob of the models that called."),
+                    "model": words("The model that would have answered."),
+                    "calls": COUNT,
+                    "unpriced_calls": {**COUNT, "description": "One of the two has no price."},
+                    **_INTERVAL,
+                }
+            ),
+            "A call belongs to the first that matches it.",
+        ),
+        "budgets": array(
+            closed({"budget": words("Its name."), **_INTERVAL}),
+            "Budgets of money whose calls would have cost another amount.",
+        ),
+        "reasons": array({"type": "string"}, "Why it is an interval."),
+    }
+)
 PLAN = closed(
     {
         "before": nullable(_POLICY),
@@ -127,6 +154,7 @@ PLAN = closed(
             }
         ),
         "not_known": array({"type": "string"}, "What a replay cannot know."),
+        "switched": nullable(_SWITCHED),
     }
 )
 

@@ -10,6 +10,7 @@ from corvus.answers.action import action_document
 from corvus.answers.audit import audit_document
 from corvus.answers.denial import denial_document
 from corvus.answers.plan import plan_document
+from corvus.answers.policy_tests import policy_bisect_document, policy_test_run_document
 from corvus.answers.prices import price_document
 from corvus.answers.shape import COUNT, Schema, array, closed, document, nullable, words
 from corvus.answers.store import (
@@ -77,6 +78,8 @@ def published() -> dict[str, Schema]:
         "action-decision": action_document(),
         "audit-event": audit_document(),
         "plan": plan_document(),
+        "policy-bisect": policy_bisect_document(),
+        "policy-test-run": policy_test_run_document(),
         "price": price_document(),
         "usage-record": usage_record_document(),
         "store-status": store_status_document(),

@@ -11,8 +11,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -58,6 +58,13 @@ class ConfigFile(NamedTuple):
     reload: Callable[[], Runtime]
 
 
+class _Reading(threading.local):
+    """The ledger that a thread has open for several reports, and what closes it."""
+
+    opened: ExitStack | None = None
+    ledger: Ledger | None = None
+
+
 class Service:
     """The things behind the routes.
 
@@ -91,7 +98,8 @@ class Service:
         self._learned_at: float | None = None
         self.config_is_broken = False
         self._file = file
-        self._ledger_lock = threading.Lock()
+        self._ledger_lock = threading.RLock()
+        self._reading = _Reading()
         self._config_lock = threading.Lock()
         self._in_force = runtime, self._governor_of(runtime)
         self.governor.note_limits(runtime.governing, "corvus")
@@ -251,10 +259,36 @@ class Service:
         from corvus.reporting.run import run_report
 
         now = self.runtime.clock.now()
-        with self._ledger_lock, self.runtime.ledger() as ledger:
+        with self._opened() as ledger:
             if IN_FORCE.intersection(report.header.reads):
                 show_budgets(ledger.connection, self.runtime.policy.budgets, now)
             return run_report(ledger.connection, report, given, now=now)
+
+    @contextmanager
+    def one_reading(self) -> Generator[None]:
+        """Open the ledger once for all reports that are run within, in this thread.
+
+        To open a large ledger takes as long as many a report. It is opened by the first of them, so
+        that they all tell of one moment, and the next drain waits for the end.
+        """
+        with ExitStack() as opened:
+            self._reading.opened = opened
+            try:
+                yield
+            finally:
+                self._reading.opened = self._reading.ledger = None
+
+    @contextmanager
+    def _opened(self) -> Generator[Ledger]:
+        reading = self._reading
+        if reading.opened is None:
+            with self._ledger_lock, self.runtime.ledger() as ledger:
+                yield ledger
+            return
+        if reading.ledger is None:
+            reading.opened.enter_context(self._ledger_lock)
+            reading.ledger = reading.opened.enter_context(self.runtime.ledger())
+        yield reading.ledger
 
     def look_at_ledger(self, read: Callable[[Ledger], T]) -> T:
         """Return what a read finds in the ledger and what the store has not handed over yet.

@@ -9,26 +9,20 @@ is left out, and so are overrides: what would have become of the call then, nobo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from corvus.base.money import NanoUSD
 from corvus.base.period import Period, window_at
 from corvus.base.time import instant_at, microseconds
 from corvus.governor.rules import part_of_call
 from corvus.model.budget import Budget, Measure
 from corvus.model.decision import BudgetState, BudgetStatus, Denial
 from corvus.model.policy import MissionLimits, Policy
-from corvus.model.request import MAX_ESTIMATE, Request
-from corvus.planning.candidates import Candidate, Kind, candidates, counts
-from corvus.planning.recorded import (
-    CallTurn,
-    RecordedCall,
-    RecordedEvent,
-    RecordedMission,
-    RecordedReset,
-)
+from corvus.model.request import MAX_ESTIMATE
+from corvus.planning.candidates import Candidate, Kind, candidates
+from corvus.planning.passed_calls import most_in_window, passed_events, shares_sum
+from corvus.planning.recorded import CallTurn, RecordedCall, RecordedEvent
 from corvus.planning.replay import Outcome, Replay
 from corvus.prices.lookup import PriceBooks
 
@@ -85,7 +79,7 @@ class Bisection:
     """What recorded calls say of changes of a policy.
 
     Args:
-        events: Of the ledger, from its beginning, in their order.
+        events: Of the ledger, in their order, from when on they count in sums that matter.
         policy: The policy that is to be changed.
         books: Its prices.
         since_us: What else is refused counts from here on, microseconds since 1970.
@@ -94,7 +88,7 @@ class Bisection:
     def __init__(
         self, events: Sequence[RecordedEvent], policy: Policy, books: PriceBooks, since_us: int = 0
     ) -> None:
-        self._events = [*_passed(events)]
+        self._events = [*passed_events(events)]
         self._policy = policy
         self._books = books
         self._since_us = since_us
@@ -130,12 +124,28 @@ class Bisection:
         found.sort(key=_rank)
         return found
 
+    def stopped_by(self, incident: RecordedCall) -> tuple[str, ...]:
+        """Return the budgets whose present limit would have stopped a call already."""
+        found: list[str] = []
+        for candidate in candidates(self._policy, incident.request):
+            budget = candidate.before
+            if candidate.kind is not Kind.LIMIT or not candidate.present or budget is None:
+                continue
+            if budget.enforce == "block":
+                now = candidate.make(candidate.present)
+                status, _ = self._stopped(self._relevant(now, incident), now, incident)
+                found += [budget.name] if status.state is BudgetState.EXCEEDED else []
+        return tuple(found)
+
     def least(self, candidate: Candidate, incident: RecordedCall) -> int | None:
         """Return the highest limit that stops a call; ``None`` where none does."""
         events = self._relevant(candidate.make(MAX_ESTIMATE), incident)
         limit = candidate.present - 1 if candidate.present else MAX_ESTIMATE
-        if candidate.make(MAX_ESTIMATE).period is not Period.WINDOW:
-            status = self._stopped(events, candidate.make(MAX_ESTIMATE), incident)[0]
+        budget = candidate.make(MAX_ESTIMATE)
+        if budget.period is Period.WINDOW:  # which calls share its window, depends on the limit
+            limit = min(limit, most_in_window(events, budget, incident) - 1)
+        else:
+            status = self._stopped(events, budget, incident)[0]
             limit = min(limit, status.projected - 1)  # with less before it, it comes to less
         for _ in range(STEPS_MAX):
             if limit < 1:
@@ -191,7 +201,9 @@ class Bisection:
         found: list[RecordedEvent] = []
         for event in self._events:
             if isinstance(event, RecordedCall):
-                if event.requested_us >= start_us and _shares(budget, part, event.request, request):
+                if event.requested_us >= start_us and shares_sum(
+                    budget, part, event.request, request
+                ):
                     ids.add(event.id)
                     found.append(event)
                 if event.id == incident.id:
@@ -259,39 +271,6 @@ def _rank(remedy: Remedy) -> tuple[int, int, int]:
     return effect.calls, effect.cost_nano_usd, 2 if is_off else int(remedy.kind is not Kind.PART)
 
 
-def _passed(events: Sequence[RecordedEvent]) -> Iterator[RecordedEvent]:
-    """Yield what passed, each call in the form in which it did; overrides lift nothing.
-
-    Also what no budget saw, such as imports.
-    """
-    for event in events:
-        if isinstance(event, RecordedCall):
-            decision = event.decision
-            if decision is None:  # its cost stands for what would have been held
-                yield replace(event, is_judged=event.is_judged or event.times == 1)
-            elif decision.denial is None:
-                request = replace(
-                    event.request,
-                    model=decision.model,
-                    estimate_nano_usd=NanoUSD(decision.hold.nano_usd),
-                    estimate_tokens=decision.hold.tokens,
-                    rungs=(),
-                )
-                yield replace(event, request=request)
-        elif isinstance(event, CallTurn | RecordedReset | RecordedMission):
-            yield event
-
-
 def _status(replay: Replay, budget: Budget, call: RecordedCall) -> BudgetStatus:
     statuses = replay.weigh(call.request, call.requested_us).decision.statuses
     return next(status for status in statuses if status.budget.name == budget.name)
-
-
-def _shares(budget: Budget, part: str, request: Request, of: Request) -> bool:
-    """Return whether a call is counted in the sum of another one, or in an earlier one of it."""
-    if not counts(budget, request) or part_of_call(budget, request.attributes) != part:
-        return False
-    if budget.period not in (Period.SESSION, Period.MISSION):
-        return True
-    is_same = request.session_id == of.session_id and request.project == of.project
-    return is_same and (budget.period is Period.SESSION or request.mission_id == of.mission_id)

@@ -129,7 +129,7 @@ def plan(
     sides = [side for side in (before, after) if side is not None]
     changed = difference(before.policy if before else after.policy, after.policy)
     on_progress("read", 0, 1)
-    warm = Span(_warm_from([side.policy for side in sides], span.since), span.until)
+    warm = Span(warm_from([side.policy for side in sides], span.since), span.until)
     judged_us = microseconds(span.since)
     sums = Sums(ledger, warm, judged_us)
     totals = sums.totals()
@@ -249,7 +249,7 @@ def _count_missing(tally: Tally, others: Collection[str]) -> Count:
     return count
 
 
-def _warm_from(policies: Sequence[Policy], since: datetime) -> datetime:
+def warm_from(policies: Sequence[Policy], since: datetime) -> datetime:
     """Return from when on calls count in the sums of a span."""
     starts = [since]
     for policy in policies:

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal
@@ -107,7 +107,7 @@ def load_catalog(folder: Path | None = None) -> Catalog:
     Raises:
         ReportNotFound: The folder does not exist or cannot be read.
     """
-    found = {report.name: report for report in _reports(shipped("reports"), "shipped")}
+    found = dict(_shipped_reports())
     if folder is not None:
         if not os.path.isdir(folder):
             raise ReportNotFound(f"--reports-dir {folder} is no folder")
@@ -116,6 +116,12 @@ def load_catalog(folder: Path | None = None) -> Catalog:
         except OSError as error:
             raise ReportNotFound(f"cannot read {folder}: {error.strerror}") from None
     return Catalog(dict(sorted(found.items())))
+
+
+@cache
+def _shipped_reports() -> Mapping[str, Report]:
+    """Read what corvus ships once: it does not change while a process runs."""
+    return {report.name: report for report in _reports(shipped("reports"), "shipped")}
 
 
 def _reports(folder: Traversable, origin: Literal["shipped", "user"]) -> Iterator[Report]:

@@ -8,8 +8,10 @@ money, warn_at_percent (the first threshold), enforce, per and match, globs by a
 ``budget_window`` has the windows of each budget: number (0 holds the present instant or began
 last, 1 is the one before), part (only where windows open with a call), starts_at, ends_at, naive
 and in UTC. A ``total`` budget has one window without bounds; session and mission budgets have none.
-``budget_usage`` has each usage record that a budget counts: budget, part, admitted_at,
-cost_nano_usd, calls and tokens.
+``budget_usage(until)`` has what each budget counts of the calls admitted before an instant: budget,
+part, admitted_at, cost_nano_usd, calls and tokens. Where a roll-up can tell it, that is a row for
+each quarter of an hour (LED-5); of a budget whose windows open with a call, or that matches what no
+roll-up has, it is a row for each record.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from typing import TYPE_CHECKING
 from corvus.base.period import Period, window_at
 from corvus.base.time import naive_utc
 from corvus.ledger.counts import column_of, part_sql
+from corvus.ledger.roll_ups import QUARTER, ROLL_UPS
 from corvus.model.budget import Budget, Measure
 from corvus.model.columns import ESTIMATED_TOKENS
 from corvus.model.usage import TOKENS
@@ -65,8 +68,10 @@ SELECT $budget, UNNEST(range(len($starts))), NULL,
 _USED = f"""
 SELECT {{name}} AS budget, {{part}} AS part, admitted_at, cost_nano_usd, calls,
     {" + ".join(TOKENS)} + coalesce({ESTIMATED_TOKENS}, 0) AS tokens
-FROM usage_record WHERE {{condition}}
+FROM {{source}} WHERE {{condition}}
 """  # noqa: S608 - made of constants of this package
+_RECORDS = "(SELECT * FROM usage_record WHERE admitted_at < until::TIMESTAMP)"
+_ROLLED_UP = "{table}_between(NULL, until, false)"
 
 
 def show_budgets(connection: DuckDBPyConnection, budgets: Sequence[Budget], now: datetime) -> None:
@@ -90,12 +95,17 @@ def show_budgets(connection: DuckDBPyConnection, budgets: Sequence[Budget], now:
         starts, ends = [start for start, _ in windows], [end for _, end in windows]
         connection.execute(_WINDOWS, {"budget": budget.name, "starts": starts, "ends": ends})
     used = [
-        _USED.format(name=_text(each.name), part=part_sql(each.per), condition=_condition(each))
+        _USED.format(
+            name=_text(each.name),
+            part=part_sql(each.per),
+            source=_source(each),
+            condition=_condition(each),
+        )
         for each in budgets
     ]
-    nothing = _USED.format(name="''", part="''", condition="false")
+    used.append(_USED.format(name="''", part="''", source=_RECORDS, condition="false"))
     connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW budget_usage AS {' UNION ALL '.join([*used, nothing])}"
+        f"CREATE OR REPLACE TEMP MACRO budget_usage(until) AS TABLE {' UNION ALL '.join(used)}"
     )
 
 
@@ -115,6 +125,16 @@ def _row(place: int, budget: Budget) -> list[object]:
         [name for name, _ in budget.match],
         [[*globs] for _, globs in budget.match],
     ]
+
+
+def _source(budget: Budget) -> str:
+    """Return what tells the use of a budget, as SQL writes it: a roll-up that can, or records."""
+    if budget.period is not Period.WINDOW:
+        columns = {column_of(name) for name in (*dict(budget.match), *budget.per)}
+        for roll_up in ROLL_UPS:
+            if QUARTER in roll_up.keys and columns <= {*roll_up.names}:
+                return _ROLLED_UP.format(table=roll_up.table)
+    return _RECORDS
 
 
 def _condition(budget: Budget) -> str:

@@ -50,11 +50,14 @@ class OtherModel:
         name: Its id, as in ``corvus prices show``.
         provider: Who bills, if stated; then no other provider's price is taken.
         on: UTC day whose prices hold.
+        glob: Only calls whose requested model matches it; ``None`` takes all. A session begins with
+            the first of them.
     """
 
     name: str
     provider: str | None
     on: date
+    glob: str | None = None
 
 
 COLUMNS = (
@@ -73,7 +76,8 @@ COLUMNS = (
 
 _CHOOSE = f"""
 CREATE OR REPLACE TEMP TABLE other_model_call AS
-SELECT provider, requested_model AS model, coalesce(service_tier, '') AS served, cost_nano_usd,
+SELECT id, provider, requested_model AS model, coalesce(service_tier, '') AS served,
+    cost_nano_usd,
     row_number() OVER (
         PARTITION BY coalesce(session_id, id::VARCHAR) ORDER BY admitted_at, id
     ) = 1 AS is_first,
@@ -82,6 +86,7 @@ SELECT provider, requested_model AS model, coalesce(service_tier, '') AS served,
 FROM usage_call
 WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
   AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
+  AND ($glob::VARCHAR IS NULL OR requested_model GLOB $glob)
 """  # noqa: S608 - made of constants of this module
 _SERVED = "SELECT DISTINCT served FROM temp.other_model_call ORDER BY ALL"
 _CREATE_RATES = f"CREATE OR REPLACE TEMP TABLE other_model_rate (served VARCHAR, {TIER_COLUMNS})"
@@ -112,20 +117,21 @@ def _cost(tokens: str) -> str:
     return ten_millionths(tokens, FEE_MILLIONTHS, "used.is_kept_in_us")
 
 
-_ANSWER = f"""
+_PRICE = f"""
+CREATE OR REPLACE TEMP TABLE other_model_cost AS
 WITH millionths AS (
-    SELECT used.provider, used.model, used.cost_nano_usd, used.calls,
+    SELECT used.id, used.provider, used.model, used.cost_nano_usd, used.calls,
         {_cost(TOKEN_MILLIONTHS)} AS low, {_cost(_HIGH_MILLIONTHS)} AS high,
         rate.above_tokens IS NOT NULL AND NOT {IS_HOUR_UNKNOWN} AS is_priced
     FROM temp.other_model_call AS used
     LEFT JOIN temp.other_model_rate AS rate ON rate.served = used.served AND {IN_TIER}
-),
-rounded AS (
-    SELECT provider, model, cost_nano_usd, calls,
-        CASE WHEN is_priced THEN {half_even("low", 10_000_000)} END AS low_nano_usd,
-        CASE WHEN is_priced THEN {half_even("high", 10_000_000)} END AS high_nano_usd
-    FROM millionths
 )
+SELECT id, provider, model, cost_nano_usd, calls,
+    CASE WHEN is_priced THEN {half_even("low", 10_000_000)} END AS low_nano_usd,
+    CASE WHEN is_priced THEN {half_even("high", 10_000_000)} END AS high_nano_usd
+FROM millionths
+"""  # noqa: S608 - made of constants of this package
+_ANSWER = """
 SELECT provider, model, sum(calls)::BIGINT AS calls,
     sum(cost_nano_usd)::BIGINT AS recorded_nano_usd,
     sum(low_nano_usd)::BIGINT AS low_nano_usd,
@@ -134,10 +140,10 @@ SELECT provider, model, sum(calls)::BIGINT AS calls,
     sum(high_nano_usd - cost_nano_usd)::BIGINT AS high_difference_nano_usd,
     coalesce(sum(calls) FILTER (WHERE cost_nano_usd IS NULL), 0)::BIGINT AS unpriced_calls,
     coalesce(sum(calls) FILTER (WHERE low_nano_usd IS NULL), 0)::BIGINT AS unpriced_then_calls
-FROM rounded
+FROM temp.other_model_cost
 GROUP BY ALL
 ORDER BY abs(low_difference_nano_usd) DESC NULLS LAST, provider, model
-"""  # noqa: S608 - made of constants of this package
+"""
 
 
 def reprice_as(
@@ -149,6 +155,8 @@ def reprice_as(
     until: datetime | None = None,
 ) -> Table:
     """Price the calls of a period as if another model had answered them.
+
+    What each call cost and would have cost stays in the temporary table ``other_model_cost``.
 
     Args:
         connection: To the ledger; reading is enough.
@@ -170,12 +178,14 @@ def reprice_as(
         "until": naive_utc(until) if until else None,
     }
     try:
-        connection.execute(_CHOOSE, {**bounds, "seller": price.provider})
+        chosen = {**bounds, "seller": price.provider, "glob": other.glob}
+        connection.execute(_CHOOSE, chosen)
         connection.execute(_CREATE_RATES)
         for (served,) in connection.execute(_SERVED).fetchall():
             served_at = _served_at(books, other, served) if served else price
             for row in tier_rows(served_at) if served_at else ():
                 connection.execute(_INSERT, [served, *row])
+        connection.execute(_PRICE)
         rows = connection.execute(_ANSWER).fetchall()
     except duckdb.Error as error:
         raise ReportError(f"cannot reprice: {clean_message(error)}") from None

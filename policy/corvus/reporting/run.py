@@ -6,9 +6,10 @@ never writes, and it leaves no open result behind: an unread one pins a transact
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import datetime
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
 
@@ -66,19 +67,33 @@ def check_statement(report: Report) -> None:
         ReportInvalid: It is not.
     """
     try:
-        statements = duckdb.extract_statements(report.sql)
+        statements = _statements(report.sql)
     except duckdb.Error as error:
         raise ReportInvalid(f"{report.file}: {clean_message(error)}") from None
-    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        kinds = ", ".join(statement.type.name for statement in statements) or "nothing"
+    if [one.kind for one in statements] != ["SELECT"]:
+        kinds = ", ".join(one.kind for one in statements) or "nothing"
         raise ReportInvalid(f"{report.file}: a report is exactly one SELECT, got {kinds}")
-    declared = {parameter.name for parameter in report.header.parameters}
-    used = set(statements[0].named_parameters)
+    declared = frozenset(parameter.name for parameter in report.header.parameters)
+    used = statements[0].parameters
     if declared != used:
         raise ReportInvalid(
             f"{report.file}: the header declares the parameters {_listed(declared)}, "
             f"the SQL uses {_listed(used)}"
         )
+
+
+class _Statement(NamedTuple):
+    kind: str
+    parameters: frozenset[str]
+
+
+@lru_cache(maxsize=128)
+def _statements(sql: str) -> tuple[_Statement, ...]:
+    """Parse the statements of a text; a page runs the same few again and again."""
+    return tuple(
+        _Statement(one.type.name, frozenset(one.named_parameters))
+        for one in duckdb.extract_statements(sql)
+    )
 
 
 def _refuse_other_columns(report: Report, columns: list[tuple[str, str]]) -> None:
@@ -96,5 +111,5 @@ def _refuse_other_columns(report: Report, columns: list[tuple[str, str]]) -> Non
     )
 
 
-def _listed(names: set[str]) -> str:
+def _listed(names: Set[str]) -> str:
     return ", ".join(sorted(names)) or "none"

@@ -7,9 +7,11 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from corvus import open_runtime
+from corvus.answers.published import find_schema
 from corvus.cli.main import main
 from corvus.model.budget import Rung
 from tests.fakes import FrozenClock
@@ -136,6 +138,9 @@ def test_a_patch_applies_and_stops_the_call(
 ) -> None:
     assert main(["policy", "bisect", "--incident", "2026-11-18T08:15Z", "--format", "json"]) == 0
     told = json.loads(capsys.readouterr().out)
+    schema = find_schema("policy-bisect")
+    assert schema is not None
+    jsonschema.validate(told, schema.document)
     assert told["incident"]["user"] == "ada"
     changes = {(change["kind"], change["budget"]): change for change in told["changes"]}
     assert changes["limit", "each-dev"]["least_change"] == "1.999999999"
@@ -165,6 +170,20 @@ def test_an_incident_may_be_an_amount(folder: Path, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out.startswith("incident: 2026-11-18 08:20:00 UTC, m, user bob")
     assert main([*words, "nothing"]) == 2
     assert "'nothing' is no amount above 0" in capsys.readouterr().err
+
+
+def test_what_the_present_policy_stops_is_said(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "corvus.toml").write_text(CONFIG.replace("limit_usd = 3", "limit_usd = 2"))
+    words = ["policy", "bisect", "--incident", "2026-11-18T08:35Z"]
+    assert main(words) == 0
+    said = "As the policy is now, it would be stopped: by each-dev.\n"
+    assert said in capsys.readouterr().out
+    assert main([*words, "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["already_stopped_by"] == ["each-dev"]
+    assert main(["policy", "bisect", "--incident", "2026-11-18T08:15Z"]) == 0
+    assert said not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

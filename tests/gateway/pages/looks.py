@@ -33,6 +33,7 @@ PAGES = {
     "report of days": "/reports/spend/history-by-day?since=last-7-days",
     "report with a wrong number": "/reports/spend/sessions?rows=0",
     "report with a mistake": "/reports/spend/by-model?since=someday",
+    "shadow": "/shadow",
     "tokens": "/tokens",
     "new token": "/token-new",
     "configuration": "/config",
@@ -50,6 +51,13 @@ OF_A_ROW = {
     "reset a part": ("/parts?budget=each-session-agent", "a[href*='/reset?']"),
 }
 """Forms whose address names something of a row: the page that leads there, and the link."""
+OPENED = {
+    "picker": ("/history", "#span summary"),
+    "data of the chart": ("/history", "#data summary"),
+    "choice of a chart": ("/reports/spend/by-model", "#draw summary"),
+    "bindings of a token": ("/token-new", "details summary"),
+}
+"""What opens on a page: the page, and what is pressed."""
 STATUSES = {
     "history of no time": 422,
     "report with a wrong number": 422,

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.conftest import record_calls_into
 from tests.gateway.conftest import Served
 from tests.gateway.pages.browsing import Visitor, visitor
-from tests.gateway.pages.looks import OF_A_ROW, PAGES, busy_gateway
+from tests.gateway.pages.looks import OF_A_ROW, OPENED, PAGES, busy_gateway
 
 WIDTHS = (360, 768, 1280, 1920)
 _HEIGHT = 900
@@ -55,7 +55,7 @@ def _look(
     options: dict[str, object] = {"color_scheme": scheme, "reduced_motion": "reduce"}
     with visitor(browser, served, width=width, locale=locale, **options) as opened:
         opened.log_in()
-        for name in names or (*PAGES, *OF_A_ROW):
+        for name in names or (*PAGES, *OF_A_ROW, *OPENED):
             go(opened, name)
             opened.page.wait_for_timeout(200)
             file = folder / f"{slug(name)}-{width}-{scheme}-{locale[:2]}.png"
@@ -66,6 +66,11 @@ def go(opened: Visitor, name: str) -> int:
     """Open a page by its name, and return the status of its answer."""
     if name in PAGES:
         return opened.go(PAGES[name])
+    if name in OPENED:
+        page, pressed = OPENED[name]
+        status = opened.go(page)
+        opened.page.locator(pressed).first.click()
+        return status
     page, link = OF_A_ROW[name]
     opened.go(page)
     address = opened.page.locator(link).first.get_attribute("href")

@@ -51,6 +51,18 @@ window = "5h"
 limit_tokens = 20_000
 limits = { "lab,*" = 4_000 }
 enforce = "warn"
+
+[governance]
+shadow = "next.toml"
+"""
+SHADOW = """
+[cost]
+enabled = true
+daily_limit_usd = 10
+
+[cost.prices.m]
+input = 3
+output = 15
 """
 LONG_MODEL = "a-provider/models/" + "very-long-name-of-a-model-" * 7 + "2026"
 Record = Callable[..., Path]
@@ -86,6 +98,7 @@ def busy_place(folder: Path, record: Record) -> Place:
     """Return a place with calls of two weeks, sessions, missions, an override, a reset."""
     place = Place(folder)
     place.config.write_text(CONFIG)
+    place.config.with_name("next.toml").write_text(SHADOW)
     now = place.runtime.clock.now()
     old = [
         {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,39 +14,15 @@ from playwright.sync_api import Browser, expect
 from tests.conftest import RecordCalls
 from tests.gateway.conftest import Served
 from tests.gateway.pages.browsing import ROOT, Visitor, axe_text, visitor
-from tests.gateway.pages.scenery import busy_place
+from tests.gateway.pages.looks import OF_A_ROW, OPENED, PAGES, STATUSES, busy_gateway
+from tests.gateway.pages.pictures import go, slug
 
-PAGES = {
-    "overview": "",
-    "overview of a session": "?session=a",
-    "parts": "/parts?budget=each-session-agent",
-    "history": "/history",
-    "history by week": "/history?period=week&by=project",
-    "sessions": "/sessions",
-    "session": "/sessions/one?id=a",
-    "missions": "/missions",
-    "mission": "/missions/one?session=a&id=mend-the-tests",
-    "audit": "/audit",
-    "bills": "/bills",
-    "reports": "/reports",
-    "report by model": "/reports/spend/by-model",
-    "report of budgets": "/reports/budgets/warnings",
-    "report with a mistake": "/reports/spend/by-model?since=someday",
-    "tokens": "/tokens",
-    "new token": "/token-new",
-    "configuration": "/config",
-    "limits": "/limits",
-    "reset": "/reset?budget=day",
-    "override": "/override",
-    "log-in": "/login",
-    "missing page": "/nowhere",
-}
-STATUSES = {"report with a mistake": 422, "missing page": 404}
 LANGUAGES = {"en": "en-US", "es": "es-MX"}
 IN_SPANISH = {"overview", "report by model", "reset", "parts", "tokens"}
 """Pages that are looked at in Spanish, too, with each run; the others by night."""
-IN_FULL = {"overview", "parts", "history", "report by model", "limits", "tokens"}
-"""Pages that are looked at in the dark and at every width with each run; the others by night."""
+IN_FULL = {"overview", "parts", "history", "report by model", "limits", "tokens", "picker"}
+"""Pages that are looked at in the dark with each run; the others by night."""
+NAMES = (*PAGES, *OF_A_ROW, *OPENED)
 CASES = [
     pytest.param(
         name,
@@ -56,14 +31,14 @@ CASES = [
         marks=[] if by_day else [pytest.mark.nightly],
         id=f"{name} {language}{' in full' if is_full else ''}",
     )
-    for name in PAGES
+    for name in NAMES
     for language in LANGUAGES
     for is_full in (False, True)
     if is_full or name not in IN_FULL
     for by_day in [is_full == (name in IN_FULL) and (language == "en" or name in IN_SPANISH)]
 ]
 """Of each page what is looked at: its language, and whether in every scheme and width."""
-PHONE, TABLET, DESKTOP, WALL = 360, 768, 1280, 3840
+PHONE, TABLET, DESKTOP, WALL = 360, 768, 1280, 1920
 _RUN = "axe.run(document, {resultTypes: ['violations']%s}).then(all => all.violations)"
 ALL_RULES = _RUN % ""
 COLOURS = _RUN % ", runOnly: ['color-contrast']"
@@ -71,9 +46,8 @@ COLOURS = _RUN % ", runOnly: ['color-contrast']"
 
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory: pytest.TempPathFactory, record_calls: RecordCalls) -> Generator[Served]:
-    gateway = Served(busy_place(tmp_path_factory.mktemp("busy"), record_calls))
-    yield gateway
-    gateway.stop()
+    with busy_gateway(tmp_path_factory.mktemp("busy"), record_calls) as gateway:
+        yield gateway
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +75,7 @@ def picture(opened: Visitor, name: str) -> None:
     if not (folder := os.environ.get("SCREENSHOTS_FOLDER")):
         return
     Path(folder).mkdir(parents=True, exist_ok=True)
-    file = Path(folder, f"{re.sub(r'[^a-z0-9]+', '-', name)}.png")
+    file = Path(folder, f"{slug(name)}.png")
     opened.page.screenshot(path=file, full_page=True)
 
 
@@ -114,7 +88,7 @@ def test_a_page_is_sound_in_every_scheme_and_width(
     page, axe = opened.page, axe_text()
     page.set_viewport_size({"width": DESKTOP, "height": 900})
     page.emulate_media(color_scheme="light")
-    assert opened.go(PAGES[name]) == STATUSES.get(name, 200)
+    assert go(opened, name) == STATUSES.get(name, 200)
     assert page.get_attribute("html", "lang") == language
     if language == "en":
         picture(opened, f"{name} desktop light")
@@ -125,9 +99,11 @@ def test_a_page_is_sound_in_every_scheme_and_width(
     assert not any(found.values()), found
     if language == "en":
         picture(opened, f"{name} desktop dark")
-    for width in (DESKTOP, TABLET, WALL, PHONE) if is_full else (TABLET, PHONE):
+    for width in (DESKTOP, TABLET, WALL, PHONE):
         page.set_viewport_size({"width": width, "height": 900})
         assert opened.overflow() <= 0, width
+        if language == "en" and is_full:
+            picture(opened, f"{name} {width} dark")
     if language == "en":
         picture(opened, f"{name} phone dark")
     assert opened.mishaps == []

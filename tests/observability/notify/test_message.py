@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from corvus.observability.redact import Redactor
 from corvus.prices.lookup import PriceBooks
 from corvus.wording.words import LANGUAGES
 from tests.observability.happenings import CANARY, all_events
+from tests.wording.english import english_in, english_phrases
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 DIME = NanoUSD(100_000_000)
@@ -79,13 +81,30 @@ def test_a_governor_keeps_each_topic_and_each_says_something_in_each_language(
         kept = scene.governor.store.run(lambda unit: [*unit.notices(0, 100)], alone=True)
         assert {one.topic for one in kept} >= {*Topic} - {Topic.PARKED, Topic.OVERRUNS}
         assert len({one.id for one in kept}) == len(kept)
+        phrases = english_phrases()
         for one in kept:
             texts = {language: message_of(one, scene.redactor, language) for language in LANGUAGES}
             assert len({message.text for message in texts.values()}) == len(LANGUAGES)
+            assert english_of(texts["es"], phrases) == []
             for message in texts.values():
                 assert CANARY not in json.dumps(message.body(), ensure_ascii=False)
                 assert CANARY not in json.dumps(message.slack(), ensure_ascii=False)
                 assert "{" not in message.title + message.text
+
+
+def english_of(message: Message, phrases: list[str]) -> list[str]:
+    """Return what is English in a message, without commands, ids and names of the place."""
+    said = f"{message.title} {message.text}"
+    said = re.sub(r"`[^`]*`|corvus approve \S+|\S*[0-9a-f]{8,}\S*", " ", said)
+    for name in ("each-developer", *map(str, message.data.values())):
+        said = said.replace(name, " ")
+    return english_in(said, phrases)
+
+
+def test_a_part_without_a_value_is_told_in_the_language() -> None:
+    spanish = said(LimitPassed(threshold(part="(none), ana")), language="es")
+    assert "de (ninguno), ana" in spanish.title
+    assert english_of(spanish, english_phrases()) == []
 
 
 def test_a_message_names_whose_sum_it_is_and_hides_whose_session() -> None:

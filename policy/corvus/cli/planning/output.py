@@ -17,6 +17,8 @@ from corvus.cli.planning.wording import (
     not_known,
     plural,
     summary,
+    switch_lines,
+    switch_reasons,
     terms,
     value_words,
     when,
@@ -26,6 +28,7 @@ from corvus.model.budget import Rung
 from corvus.planning.change import BudgetPlan, Plan, Side
 from corvus.planning.difference import BudgetChange, Change, Fate
 from corvus.planning.replay import Outcome
+from corvus.planning.switch import BudgetCost, SwitchCost, Switched
 from corvus.planning.tally import Count, Effects
 
 _RUNGS = {
@@ -41,9 +44,15 @@ _MARKS = {ord(mark): f"\\{mark}" for mark in "\\`*_{}[]#|!~"} | {
 }
 
 
-def text(plan: Plan) -> str:
-    """Write a plan for a terminal."""
-    return "\n".join(escape(line) for line in _lines(plan)) + "\n"
+def text(plan: Plan, other: Switched | None = None) -> str:
+    """Write a plan for a terminal.
+
+    Args:
+        plan: The plan.
+        other: What the calls would have cost with other models.
+    """
+    lines = [*_lines(plan), *(["", *switch_lines(other)] if other else [])]
+    return "\n".join(map(escape, lines)) + "\n"
 
 
 def _lines(plan: Plan) -> Iterator[str]:
@@ -108,9 +117,12 @@ def _title(one: BudgetPlan, changes: tuple[Change, ...]) -> str:
     return terms(one.budget)
 
 
-def markdown(plan: Plan) -> str:
-    """Write a plan for a comment on a pull request."""
-    return "\n".join(_markdown(plan)) + "\n"
+def markdown(plan: Plan, other: Switched | None = None) -> str:
+    """Write a plan for a comment on a pull request; arguments are those of ``text``."""
+    lines = [*_markdown(plan)]
+    if other:
+        lines += ["", *(f"- {_plain(line.strip())}" for line in switch_lines(other))]
+    return "\n".join(lines) + "\n"
 
 
 def _markdown(plan: Plan) -> Iterator[str]:
@@ -170,8 +182,8 @@ def _plain(words: str) -> str:
     return escape(words).translate(_MARKS)
 
 
-def json(plan: Plan) -> str:
-    """Write a plan as its published schema says."""
+def json(plan: Plan, other: Switched | None = None) -> str:
+    """Write a plan as its published schema says; arguments are those of ``text``."""
     total = plan.totals
     before = plan.before
     body: dict[str, object] = {
@@ -199,8 +211,35 @@ def json(plan: Plan) -> str:
             "passes_now": total.refused_calls - plan.tally_after.refused_then,
         },
         "not_known": [*not_known(plan)],
+        "switched": None if other is None else _switched(other),
     }
     return json_text(body) + "\n"
+
+
+def _switched(other: Switched) -> dict[str, object]:
+    return {
+        "prices_of": other.on.isoformat(),
+        "switches": [
+            {
+                "models": cost.switch.glob,
+                "model": cost.switch.model,
+                "calls": cost.calls,
+                "unpriced_calls": cost.unpriced_calls,
+                **_interval(cost),
+            }
+            for cost in other.costs
+        ],
+        "budgets": [{"budget": each.budget, **_interval(each)} for each in other.budgets],
+        "reasons": [*switch_reasons(other)],
+    }
+
+
+def _interval(cost: SwitchCost | BudgetCost) -> dict[str, object]:
+    return {
+        **_money("cost", cost.cost_nano_usd),
+        **_money("low", cost.low_nano_usd),
+        **_money("high", cost.high_nano_usd),
+    }
 
 
 def _policy(side: Side) -> dict[str, object]:

@@ -17,6 +17,7 @@ from corvus.cli.output import OutputFile, counting
 if TYPE_CHECKING:
     from corvus.planning.change import Plan, Side
     from corvus.planning.ledger_events import Span
+    from corvus.planning.switch import Switch, Switched
     from corvus.runtime import Runtime
 
 _SINCE = "30d"
@@ -51,6 +52,15 @@ def plan(  # noqa: PLR0917 - options of a command
             "where a change tightens it.",
         ),
     ] = "never",
+    switch: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--switch",
+            metavar="GLOB=MODEL",
+            help="Also show what the calls of some models would have cost with another; "
+            "repeatable, the first that matches a call holds.",
+        ),
+    ] = None,
     config: Config = None,
     sets: Sets = None,
     ledger: LedgerPath = None,
@@ -67,15 +77,19 @@ def plan(  # noqa: PLR0917 - options of a command
     """
     from corvus.cli.planning import output as writer
     from corvus.planning.change import Side
+    from corvus.planning.switch import switch_of
 
     named = [*(config or ()), *(files or ())]
     runtime = opened(named, ledger, sets, as_of=as_of)
     require_books(runtime)
     after = Side(runtime.policy, runtime.books, runtime.config_shown)
+    switches = [switch_of(text) for text in switch or ()]
     before = _base(base, runtime, sets or ())
-    found = _planned(runtime, before, after, _span(runtime, since, until))
+    span = _span(runtime, since, until)
+    found = _planned(runtime, before, after, span)
+    other = _switched(runtime, switches, span) if switches else None
     shapes = {"text": writer.text, "json": writer.json, "markdown": writer.markdown}
-    _give(shapes[output](found), file)
+    _give(shapes[output](found, other), file)
     if found.totals.calls + found.totals.refused_calls == 0:
         print(
             f"corvus: no call is recorded in this span in {runtime.ledger_path}; name another one "
@@ -105,6 +119,13 @@ def _planned(runtime: Runtime, before: Side | None, after: Side, span: Span) -> 
                 bar(done, of)
 
         return planned(opened_ledger, before, after, span, on_progress)
+
+
+def _switched(runtime: Runtime, switches: Sequence[Switch], span: Span) -> Switched:
+    from corvus.planning.switch import switched
+
+    with runtime.bookkeeping.ledger() as opened_ledger:
+        return switched(opened_ledger, runtime.books, runtime.policy, switches, span)
 
 
 def _fails(found: Plan, fail_on: str) -> bool:

@@ -15,6 +15,12 @@ from corvus.model.price import Price
 from corvus.planning.change import BudgetPlan, Plan
 from corvus.planning.difference import BudgetChange, Change, Effect, Fate
 from corvus.planning.replay import Outcome
+from corvus.planning.switch import (
+    LEAST_TOKENS_PERCENT,
+    MOST_TOKENS_PERCENT,
+    SwitchCost,
+    Switched,
+)
 from corvus.planning.tally import Count, Effects
 
 SIGNS = {Fate.ADDED: "+", Fate.REMOVED: "-", Fate.CHANGED: "~", Fate.SAME: "="}
@@ -224,6 +230,49 @@ def summary(plan: Plan) -> Iterator[str]:
             f"{passes:,} of the {plural(total.refused_calls, 'call')} that were refused then would "
             "pass now; what they would have cost is not known"
         )
+
+
+def switch_lines(other: Switched) -> Iterator[str]:
+    """Write what calls would have cost with other models, and why that is an interval."""
+    yield f"with other models, at the prices of {other.on}:"
+    for cost in other.costs:
+        yield f"  {cost.switch.glob} -> {cost.switch.model}: {_switch_cost(cost)}"
+    for budget in other.budgets:
+        was, low, high = map(dollars, budget[1:])
+        yield f"    {budget.budget}: {was} -> {_between(low, high)}"
+    yield from (f"  {line}" for line in switch_reasons(other))
+
+
+def _switch_cost(cost: SwitchCost) -> str:
+    if not cost.calls:
+        return "no call"
+    low, high = dollars(cost.low_nano_usd), dollars(cost.high_nano_usd)
+    said = (
+        f"{plural(cost.calls, 'call')} that cost {dollars(cost.cost_nano_usd)} would have cost "
+        f"{_between(low, high)}"
+    )
+    if cost.unpriced_calls:
+        said += f"; {cost.unpriced_calls:,} of them are left out, as one of the two has no price"
+    return said
+
+
+def _between(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
+
+
+def switch_reasons(other: Switched) -> Iterator[str]:
+    """Write why what calls would have cost is an interval."""
+    if any(cost.low_nano_usd != cost.high_nano_usd for cost in other.costs):
+        yield (
+            "from a warm cache to a cold one: a cache is of one model, and the first call of a "
+            "session that is switched may find nothing in it"
+        )
+    if any(cost.is_other_maker for cost in other.costs):
+        yield (
+            f"by the tokenizer of another maker, {LEAST_TOKENS_PERCENT} to {MOST_TOKENS_PERCENT} % "
+            "of the tokens"
+        )
+    yield "not known: how many calls another model would have taken for the same work"
 
 
 def not_known(plan: Plan) -> Sequence[str]:

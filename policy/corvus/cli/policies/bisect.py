@@ -13,12 +13,16 @@ from corvus.cli.options import Config, LedgerPath, Sets, Since, opened, require_
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from corvus.cli.policies.bisect_output import Bisected
     from corvus.planning.recorded import RecordedEvent
     from corvus.runtime import Runtime
 
-_SINCE = "30d"
+_DAYS = 30
+"""How long before the incident what else is refused counts, where nobody says."""
+_SESSION_DAYS = 7
+"""How long before that a session may have begun."""
 Incident = Annotated[
     str,
     typer.Option(
@@ -89,22 +93,27 @@ def _bisected(
 
     now = runtime.clock.now()
     at = parse_since(incident, now)
-    first = at - timedelta(days=30) if since is None else parse_since(since, now)
-    events = _events(runtime)
+    first = min(at, at - timedelta(days=_DAYS) if since is None else parse_since(since, now))
+    events = _events(runtime, first)
     bisection = Bisection(events, runtime.policy, runtime.books, microseconds(first))
     call = bisection.incident(microseconds(at), below)
     if call is None:
         return None
     first = min(first, instant_at(call.requested_us))
-    return Bisected(call, first, tuple(bisection.remedies(call)))
+    already = bisection.stopped_by(call)
+    return Bisected(call, first, tuple(bisection.remedies(call)), already)
 
 
-def _events(runtime: Runtime) -> Sequence[RecordedEvent]:
-    from corvus.cli.policies.record import BEGINNING
+def _events(runtime: Runtime, since: datetime) -> Sequence[RecordedEvent]:
+    """Return what counts in the sums of calls from an instant on, also of new budgets."""
+    from datetime import timedelta
+
+    from corvus.planning.change import warm_from
     from corvus.planning.ledger_events import Span, recorded_events
 
+    start = min(warm_from([runtime.policy], since), since - timedelta(days=_SESSION_DAYS))
     with runtime.ledger() as ledger:
-        return [*recorded_events(ledger, Span(BEGINNING, runtime.clock.now()))]
+        return [*recorded_events(ledger, Span(start, runtime.clock.now()))]
 
 
 def _nano_usd(text: str) -> int:

@@ -15,9 +15,9 @@ from typing import TypeAlias
 from corvus.base.errors import SteeringRefused
 from corvus.base.money import nano_usd
 from corvus.gateway.pages.page import ROOT, Page, PageRequest, View
-from corvus.gateway.pages.views.approvals import find
+from corvus.gateway.pages.views.approvals import decision_page, find
 from corvus.governor.overrides import require_enabled
-from corvus.model.approval import ApprovalRequest
+from corvus.model.approval import Approval, ApprovalRequest
 from corvus.model.request import Surface
 from corvus.model.steering import OverrideRequest, ResetRequest
 
@@ -114,37 +114,44 @@ def _override(request: PageRequest, form: Form) -> str:
 
 
 def _confirm_approval(request: PageRequest) -> Page:
-    return Page("approve", {"one": find(request, request.query.get("id", ""))})
+    return decision_page("approve", find(request, request.query.get("id", "")), {}, {})
 
 
 def _decide(request: PageRequest, form: Form) -> str:
-    return decide(request, form, form.get("id", ""), (request.principal, request.token_id))
+    one = find(request, form.get("id", ""))
+    return decide(request, form, one, "approve", (request.principal, request.token_id))
 
 
-def decide(request: PageRequest, form: Form, approval_id: str, who: tuple[str, str | None]) -> str:
+def decide(
+    request: PageRequest, form: Form, one: Approval, template: str, who: tuple[str, str | None]
+) -> str:
     """Let a parked call pass or refuse it as a form says, and return what was done.
 
     Args:
         request: The request for the page.
         form: Its form: ``decision``, ``amount`` in USD and ``reason``.
-        approval_id: Which call.
+        one: Which call.
+        template: The page of the form, which says what is wrong with it.
         who: Who decides: the name for the audit, and the id of the token, if there is one.
 
     Raises:
-        SteeringRefused: It cannot be decided, or not so.
+        Invalid: The form says no decision, or an amount that is none.
+        SteeringRefused: It cannot be decided.
     """
+
+    def invalid(name: str, key: str) -> Invalid:
+        return Invalid(decision_page(template, one, form, {name: request.words(key)}))
+
     decision = form.get("decision")
     if decision not in ("approve", "deny"):
-        raise SteeringRefused(request.words("approvals.undecided"))
+        raise invalid("decision", "approvals.undecided")
     is_granted = decision == "approve"
     amount = form.get("amount", "").strip()
     try:
         most = nano_usd(Decimal(amount)) if amount and is_granted else None
-        wanted = ApprovalRequest(
-            approval_id, who[0], is_granted, who[1], most, _reason(form), SURFACE
-        )
+        wanted = ApprovalRequest(one.id, who[0], is_granted, who[1], most, _reason(form), SURFACE)
     except (InvalidOperation, ValueError):
-        raise SteeringRefused(request.words("approvals.amount_invalid")) from None
+        raise invalid("amount", "approvals.amount_invalid") from None
     decided = request.service.governor.decide_approval(wanted)
     words = "approvals.approved" if is_granted else "approvals.denied"
     return request.words(words, model=decided.model)

@@ -218,6 +218,7 @@ _WORDED = {
     "source": "source",
     "period": "period",
     "measure": "measure",
+    "verdict": "shadow.outcome",
     **{name: name for name in ("fate", "basis", "book", "reason", "kind", "charge")},
 }
 """Columns of closed sets of words, and where the catalogue has them."""

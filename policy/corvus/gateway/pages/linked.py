@@ -38,10 +38,12 @@ async def decide(pages: Pages, request: Request) -> Response:
 
     def done() -> str:
         approval = approvals.of_link(page_request)
-        return actions.decide(page_request, form, approval.id, (WHO, None))
+        return actions.decide(page_request, form, approval, "approve_linked", (WHO, None))
 
     try:
         page = Page("approve_done", {"notice": await asyncio.to_thread(done)})
+    except actions.Invalid as invalid:
+        page = invalid.page.with_status(422)
     except PolicyError as error:
         page = fault_page(page_request, error)
     return pages.respond(request, page_request, page)

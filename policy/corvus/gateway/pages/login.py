@@ -15,7 +15,7 @@ _TOKEN_MAX = 200
 
 async def show(pages: Pages, request: Request) -> Response:
     """Show the form that asks for a token."""
-    return _form(pages, request, 200, "")
+    return _form(pages, request, 200, "login.ended" if "ended" in request.query_params else "")
 
 
 async def log_in(pages: Pages, request: Request) -> Response:

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import TypeAlias
 from urllib.parse import urlencode
 
-from corvus.base.errors import LedgerError, PolicyError, StoreError
+from corvus.base.errors import ApprovalNotFound, LedgerError, PolicyError, StoreError
 from corvus.diagnostics.secrets import scrub
 from corvus.gateway.pages.figures import Figures
 from corvus.gateway.problems import status_of
@@ -148,6 +148,8 @@ def fault_kind(error: PolicyError) -> str:
         return "store"
     if isinstance(error, LedgerError):
         return "ledger"
+    if isinstance(error, ApprovalNotFound):
+        return "gone"
     status = status_of(error)
     if status == HTTPStatus.NOT_FOUND:
         return "missing"

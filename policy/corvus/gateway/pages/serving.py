@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
@@ -32,6 +32,8 @@ LANGUAGE_COOKIE = "corvus_language"
 _YEAR_SECONDS = 31_536_000
 _HIDDEN = 500
 """From this status on an error's own text stays in the log."""
+_NOT_KEPT = ("csrf", "decision", "amount", "reason")
+"""Fields of a form that are typed again after a log-in: they are in no address."""
 _log = logging.getLogger("corvus.gateway.pages")
 
 
@@ -215,11 +217,15 @@ class Pages:
             # here; requested once more by this page, it sends it.
             page_request = self.page_request(request, None)
             return self.respond(request, page_request, Page("again", {"address": str(request.url)}))
-        wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        where = f"{ROOT}/login"
-        if request.method == "GET" and wanted != ROOT:
-            where += f"?next={quote(wanted, safe='')}"
-        return RedirectResponse(where, 303)
+        query = request.url.query
+        if request.method != "GET":  # its form, to be filled in again
+            form = await form_of(request)
+            query = urlencode({name: form[name] for name in form if name not in _NOT_KEPT})
+        wanted = request.url.path + (f"?{query}" if query else "")
+        asked = {"next": wanted} if wanted != ROOT else {}
+        if request.method != "GET":
+            asked["ended"] = "1"
+        return RedirectResponse(f"{ROOT}/login" + (f"?{urlencode(asked)}" if asked else ""), 303)
 
     async def _live(self, request: Request) -> LivePart | None:
         visit = await self.visits.find(request.cookies.get(COOKIE))
@@ -270,12 +276,17 @@ async def form_of(request: Request) -> dict[str, str]:
 
 async def _run(view: View, page_request: PageRequest) -> Page:
     try:
-        return await asyncio.to_thread(view, page_request)
+        return await asyncio.to_thread(_view_at_once, view, page_request)
     except (PolicyError, PermissionError) as error:
         return fault_page(page_request, error)
     except Exception as error:  # a bug in one page leaves the others
         _log.error("a page failed", exc_info=error)
         return Page("fault", {"kind": "bug", "detail": ""}, 500)
+
+
+def _view_at_once(view: View, page_request: PageRequest) -> Page:
+    with page_request.service.one_reading():
+        return view(page_request)
 
 
 def _live_seconds(path: str) -> float | None:

@@ -42,6 +42,7 @@ class Span:
         since: First instant, inclusive, UTC; ``None`` is the beginning of what is recorded.
         until: End, exclusive, UTC; ``None`` is now.
         label: The span as a person reads it.
+        is_chosen: Whether somebody chose it.
         mistakes: What is wrong, by the name of the field.
         kept: Parameters of the page that another span leaves as they are.
     """
@@ -51,6 +52,7 @@ class Span:
     since: datetime | None
     until: datetime | None
     label: str
+    is_chosen: bool
     presets: Sequence[Preset]
     mistakes: Mapping[str, str]
     kept: Sequence[tuple[str, str]]
@@ -80,8 +82,8 @@ def span_of(request: PageRequest, default: str = "") -> Span:
     since_text, until_text = (
         request.query.get(name, "").strip()[:_TEXT_MAX] for name in ("since", "until")
     )
-    if not since_text and not until_text:
-        since_text = default
+    is_chosen = bool(since_text or until_text)
+    since_text = since_text if is_chosen else default
     mistakes: dict[str, str] = {}
     since = _end_of(request, since_text, 0, "since", mistakes)
     alone = since_text if not until_text and is_past_span(since_text) else until_text
@@ -95,6 +97,7 @@ def span_of(request: PageRequest, default: str = "") -> Span:
         since,
         until,
         request.words("span.title") if mistakes else _label(request, since, until),
+        is_chosen,
         [
             Preset(
                 word,

@@ -45,8 +45,9 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class LedgerSummary:
-    """What was read last: cost of the latest days, of each model, and the newest audit events."""
+    """What was read last: refusals of today, cost of days and models, and the newest changes."""
 
+    refused: Part = Part()
     days: Part = Part()
     models: Part = Part()
     audit: Part = Part()
@@ -54,7 +55,7 @@ class LedgerSummary:
     @property
     def is_faulty(self) -> bool:
         """Whether something could not be read, and may well be the next time."""
-        return any(one.fault for one in (self.days, self.models, self.audit))
+        return any(one.fault for one in (self.refused, self.days, self.models, self.audit))
 
 
 @dataclass(slots=True)
@@ -85,6 +86,7 @@ class _Reader:
     def read(self, service: Service) -> None:
         began, changes = monotonic(), self.changes
         summary = LedgerSummary(
+            _part(lambda: _refused(service)),
             _part(lambda: _days(service)),
             _part(
                 lambda: _rows(_report(service, "spend/by-model", since=_month(service)))[:_MODELS]
@@ -155,6 +157,13 @@ def _days(service: Service) -> list[dict[str, object]]:
     """Return each of the latest days; nothing where none of them has a call."""
     rows = _rows(_report(service, "spend/history-by-day", days=_DAYS))
     return rows if any(row["calls"] for row in rows) else []
+
+
+def _refused(service: Service) -> list[dict[str, object]]:
+    """Return what was refused today, by budget, part and model, the latest first."""
+    today = service.runtime.clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    rows = _rows(_report(service, "budgets/denied", since=today))
+    return sorted(rows, key=lambda row: str(row["last_at"]), reverse=True)
 
 
 def _month(service: Service) -> datetime:

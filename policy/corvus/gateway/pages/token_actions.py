@@ -52,7 +52,12 @@ def _make(request: PageRequest, form: Form) -> str:
 
 def _ask(template: str, request: PageRequest) -> Page:
     token = _found(request, request.query)
-    data = {"token": token, "bound": bindings(token), "back": way_back(request.query)}
+    data: dict[str, object] = {
+        "token": token,
+        "bound": bindings(token),
+        "is_own": token.id == request.token_id,
+        "back": way_back(request.query),
+    }
     return Page(template, data)
 
 

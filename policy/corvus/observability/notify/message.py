@@ -23,6 +23,7 @@ from corvus.events import (
     Threshold,
 )
 from corvus.governor.notices import event_of
+from corvus.model.budget import NONE
 from corvus.model.notify import Notice
 from corvus.observability.redact import Redactor, Value
 from corvus.wording.words import DEFAULT, Words, load_words
@@ -177,7 +178,8 @@ def _who(budget: str, part: str | None, words: Words) -> str:
     """Return a budget, and whose sum of it."""
     if part is None:
         return budget
-    return words("notify.of_part", budget=budget, part=escape(part)[:_PART_MAX])
+    whose = part.replace(NONE, words("history.none"))
+    return words("notify.of_part", budget=budget, part=escape(whose)[:_PART_MAX])
 
 
 def _more_data(event: Event, gateway_url: str | None) -> dict[str, Value]:

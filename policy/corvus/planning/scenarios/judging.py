@@ -15,7 +15,7 @@ from corvus.config.model.case_tables import ExpectTable
 from corvus.config.toml.values import Route
 from corvus.events import Event, ThresholdReached
 from corvus.model.budget import Budget, Rung, part_named
-from corvus.model.decision import BudgetStatus, Decision
+from corvus.model.decision import BudgetStatus, Decision, Denial
 from corvus.planning.scenarios.queue import MadeCall
 from corvus.planning.scenarios.sums import StatedSum, SumOf, Sums, stated_sums
 from corvus.store.api import StoredBalance
@@ -61,6 +61,15 @@ def judge_call(expect: ExpectTable, route: Route, made: MadeCall) -> Iterator[Mi
             told,
         )
         return  # all else follows from it
+    if expect.decision == "refused" and expect.reason is None and not _is_by_budget(decision):
+        assert decision.denial is not None, "it was refused"
+        yield Mismatch(
+            (*route, "decision"),
+            f"the call was refused, but by no budget: {decision.denial.value}",
+            "by no budget",
+            (*told, f'Where that is meant, write `reason = "{decision.denial.value}"`.'),
+        )
+        return
     rungs = (made.paused,) if is_about_first and made.paused else decision.rungs
     got = _facts(decision, word)
     for key, value in got.items():
@@ -118,6 +127,10 @@ def status_words(status: BudgetStatus) -> str:
         f"{estimate} asked for = {amount_words(status.projected, measure)} of {limit}, "
         f"{status.state.word}"
     )
+
+
+def _is_by_budget(decision: Decision) -> bool:
+    return decision.denial is Denial.BUDGET_EXCEEDED
 
 
 def _facts(decision: Decision, word: str) -> dict[str, object]:

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
 
-from corvus.base.money import NANO_USD_PER_USD
 from corvus.base.time import instant_at
 from corvus.config.model.case_tables import CasesTable
 from corvus.diagnostics.secrets import scrub
@@ -25,6 +23,7 @@ from corvus.planning.replay import Replay
 from corvus.planning.scenarios.judging import decision_word
 from corvus.planning.scenarios.queue import MadeCall
 from corvus.planning.scenarios.running import run_case
+from corvus.planning.scenarios.sums import number_of
 from corvus.prices.lookup import PriceBooks
 
 Body: TypeAlias = dict[str, Any]
@@ -78,12 +77,12 @@ def recorded_cases(
     """Yield cases of recorded calls.
 
     Args:
-        events: What the ledger has, from its beginning.
+        events: What the ledger has, from when on it counts in the sums of the chosen calls.
         policy: What the cases are of.
         books: Its prices.
         choice: Which calls are written.
     """
-    names, writer = set[str](), _Writer(policy, books)
+    names, writer = set[str](), CaseWriter(policy, books)
     for moment in [*_moments(events, policy, books, choice).values()][: choice.most]:
         case = writer.case(moment)
         if case is None:
@@ -125,7 +124,7 @@ def _is_plain(call: RecordedCall) -> bool:
     return decision is not None and decision.denial is None and not decision.rungs
 
 
-class _Writer:
+class CaseWriter:
     """Writes cases of one policy.
 
     Args:
@@ -159,15 +158,24 @@ class _Writer:
         whole = {**body, "name": name, "expect": expect}
         return RecordedCase(whole, _remark(call, made), call)
 
+    def finished(self, body: Body) -> Body | None:
+        """Return a case with what comes of it; ``None`` where its call cannot be made.
+
+        Args:
+            body: What stands before, and the call.
+        """
+        made = self._made({"name": "first", **body})
+        return None if made is None else {**body, "expect": _expectation(made)}
+
     def _given(self, moment: _Moment) -> Body:
         spent: Body = {}
         held: Body = {}
         for status in moment.statuses:
             measure, name = status.budget.measure, status.budget.name
             if status.spent:
-                spent[name] = _number(status.spent, measure)
+                spent[name] = number_of(status.spent, measure)
             if status.held:
-                held[name] = _number(status.held, measure)
+                held[name] = number_of(status.held, measure)
         given: Body = {key: sums for key, sums in (("spent", spent), ("held", held)) if sums}
         decision = moment.call.decision
         if decision is not None and decision.override_id is not None:
@@ -206,7 +214,7 @@ class _Writer:
             made = self._made({"name": "size", "call": {**body, **by_tokens}})
             if made is not None and made.request.estimate_nano_usd == request.estimate_nano_usd:
                 return by_tokens
-        usd = {"estimate_usd": _number(request.estimate_nano_usd, Measure.USD)}
+        usd = {"estimate_usd": number_of(request.estimate_nano_usd, Measure.USD)}
         counts_tokens = any(each.measure is Measure.TOKENS for each in self._policy.budgets)
         if counts_tokens and request.estimate_tokens:
             usd |= {"input_tokens": request.estimate_tokens, "max_output_tokens": 0}
@@ -288,11 +296,3 @@ def _remark(call: RecordedCall, made: MadeCall) -> str:
     if word in (was, "waits", "asks"):
         return ""
     return f"It was {was} then: the policy, or what the call could follow, is another now."
-
-
-def _number(amount: int, measure: Measure) -> int | Decimal:
-    """Write an amount in the unit of a budget, exact and as short as that is."""
-    if measure is not Measure.USD:
-        return amount
-    usd = (Decimal(amount) / NANO_USD_PER_USD).normalize()
-    return int(usd) if usd == usd.to_integral_value() else usd

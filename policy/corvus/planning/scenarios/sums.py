@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
-from corvus.base.money import nano_usd
+from corvus.base.money import NANO_USD_PER_USD, nano_usd
 from corvus.base.period import Period
 from corvus.base.time import microseconds
 from corvus.governor.engine import Engine
@@ -61,6 +61,14 @@ def stated_sums(sums: Mapping[str, StatedSum], budgets: Mapping[str, Budget]) ->
 def amount_of(number: Number, measure: Measure) -> int:
     """Return a number of USD, tokens or calls in the unit of its measure."""
     return nano_usd(number) if measure is Measure.USD else int(number)
+
+
+def number_of(amount: int, measure: Measure) -> Number:
+    """Write an amount in the unit of a budget, exact and as short as that is."""
+    if measure is not Measure.USD:
+        return amount
+    usd = (Decimal(amount) / NANO_USD_PER_USD).normalize()
+    return int(usd) if usd == usd.to_integral_value() else usd
 
 
 class Sums:

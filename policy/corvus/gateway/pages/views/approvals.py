@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from corvus.base.errors import ApprovalNotFound
 from corvus.gateway.pages.page import Page, PageRequest, page
 from corvus.model.approval import Approval, ApprovalState
@@ -31,7 +33,14 @@ def find(request: PageRequest, approval_id: str) -> Approval:
 
 def linked(request: PageRequest) -> Page:
     """Show the parked call of a signed link, and who may decide: whoever has the link."""
-    return Page("approve_linked", {"one": of_link(request), "query": request.query})
+    return decision_page("approve_linked", of_link(request), {}, {})
+
+
+def decision_page(
+    template: str, one: Approval, form: Mapping[str, str], mistakes: Mapping[str, str]
+) -> Page:
+    """Return the page on which a parked call is decided, with what was typed still in it."""
+    return Page(template, {"one": one, "form": form, "mistakes": {"decision": "", **mistakes}})
 
 
 def of_link(request: PageRequest) -> Approval:

@@ -16,6 +16,7 @@ from corvus.gateway.pages.chart import Point, bars_of
 from corvus.gateway.pages.meters import BLOCKING, Meter, meter_of
 from corvus.gateway.pages.page import Page, PageRequest, fault_kind, page
 from corvus.gateway.pages.summary import summary_of
+from corvus.gateway.pages.views.shadow import problem_of
 from corvus.governor.shadow.marks import ShadowOutcome
 from corvus.governor.shadow.tallies import ShadowCount
 from corvus.model.policy import Policy
@@ -23,6 +24,8 @@ from corvus.model.spend import Spend
 from corvus.model.status_report import StatusReport
 
 _TILES = ("day", "month", "session")
+_REFUSED = 4
+"""How many kinds of refusals are listed first."""
 
 
 @page("", live_seconds=2.0, menu=1)
@@ -40,12 +43,15 @@ def overview(request: PageRequest) -> Page:
         "tiles": (),
         "unpriced": None,
         "status": None,
+        "parked": 0,
+        "refused": _refused(summary.refused.rows or ()),
         "shadow": request.service.runtime.shadow,
-        "shadow_problem": request.service.shadow_problem,
+        "shadow_problem": problem_of(request),
         "shadow_counts": (),
     }
     try:
         status = request.service.governor.status(session)
+        data["parked"] = len(request.service.governor.approvals())
     except StoreError as error:
         data["fault"] = fault_kind(error)
         return Page("overview", data, headline=request.words("fault.store.title"))
@@ -63,6 +69,12 @@ def overview(request: PageRequest) -> Page:
         "shadow_counts": _refused_by_shadow(request),
     }
     return Page("overview", data, headline=_headline(request, policy, meters, governing))
+
+
+def _refused(rows: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+    """Return what was refused today: how many calls, and those refused last."""
+    calls = sum(row["denied_calls"] for row in rows)
+    return {"calls": calls, "rows": rows[:_REFUSED], "more": max(0, len(rows) - _REFUSED)}
 
 
 def _headline(

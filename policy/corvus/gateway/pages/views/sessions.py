@@ -8,11 +8,12 @@ from corvus.gateway.pages.grid import Links, Row, grid_of
 from corvus.gateway.pages.meters import meter_of
 from corvus.gateway.pages.page import MISSING, Page, PageRequest, fault_kind, page
 from corvus.gateway.pages.pager import ROWS, pager, requested_page
-from corvus.gateway.pages.span import span_of
+from corvus.gateway.pages.span import Span, span_of
 from corvus.gateway.pages.summary import answer
 from corvus.reporting.table import Table
 
 _MISSIONS_MAX = 10_000
+_CSV_ROWS = 1000
 FIRST_OF_CALLS = (
     "admitted_at",
     "model",
@@ -42,19 +43,14 @@ def sessions(request: PageRequest) -> Page:
     data["span"] = span
     if span.mistakes:
         return Page("sessions", data, 422)
-    table = answer(
-        request,
-        "spend/sessions",
-        **span.bounds,
-        rows=ROWS,
-        page=requested_page(request),
-        dearest=is_costliest,
-        project=request.query.get("project") or None,
-    )
+    given = {"dearest": is_costliest, "project": request.query.get("project") or None}
+    page_number = requested_page(request)
+    table = answer(request, "spend/sessions", **span.bounds, rows=ROWS, page=page_number, **given)
     if table is not None:
         links: Links = {"session_id": lambda row: _session_link(request, row)}
         data |= {
             "grid": grid_of(request, table, without=("sessions",), links=links),
+            "csv": _csv(request, span, "sessions", rows=_CSV_ROWS, **given),
             "pager": pager(request, len(table.rows), _total(table, "sessions")),
         }
     return Page("sessions", data)
@@ -103,6 +99,7 @@ def missions(request: PageRequest) -> Page:
         data |= {
             "grid": _missions_grid(request, part),
             "pager": pager(request, len(part.rows), len(table.rows)),
+            "csv": _csv(request, span, "by-mission", top=_MISSIONS_MAX),
         }
     return Page("missions", data)
 
@@ -129,6 +126,10 @@ def mission(request: PageRequest) -> Page:
     return Page("mission", data | _calls(request, of, name, project))
 
 
+def _csv(request: PageRequest, span: Span, name: str, **given: object) -> str:
+    return request.link(f"/csv/spend/{name}", **span.query, **given)
+
+
 def _calls(
     request: PageRequest, of: str, mission_id: str | None, project: str | None
 ) -> dict[str, object]:
@@ -140,7 +141,7 @@ def _calls(
     return {
         "calls": grid_of(request, table, first=FIRST_OF_CALLS, without=hidden),
         "pager": pager(request, len(table.rows), _total(table, "records")),
-        "csv": request.link("/csv/spend/calls", rows=1000, **given),
+        "csv": request.link("/csv/spend/calls", rows=_CSV_ROWS, **given),
     }
 
 
