@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from corvus.base.period import Period, window_at
 from corvus.base.time import instant_at, microseconds
@@ -21,11 +21,12 @@ from corvus.model.decision import BudgetState, BudgetStatus, Denial
 from corvus.model.policy import MissionLimits, Policy
 from corvus.model.request import MAX_ESTIMATE
 from corvus.planning.candidates import Candidate, Kind, candidates
-from corvus.planning.passed_calls import most_in_window, passed_events, shares_sum
+from corvus.planning.passed_calls import counted_events, most_in_window, passed_events, shares_sum
 from corvus.planning.recorded import CallTurn, RecordedCall, RecordedEvent
 from corvus.planning.replay import Outcome, Replay
 from corvus.prices.lookup import PriceBooks
 
+Progress: TypeAlias = Callable[[int, int], None]
 STEPS_MAX = 500
 """How many limits are tried of one budget; below them nothing is found."""
 _CENT = 10_000_000
@@ -114,10 +115,19 @@ class Bisection:
                     return call
         return last
 
-    def remedies(self, incident: RecordedCall) -> list[Remedy]:
-        """Return changes that would have stopped a call: first what refuses the fewest others."""
+    def remedies(
+        self, incident: RecordedCall, on_progress: Progress = lambda done, of: None
+    ) -> list[Remedy]:
+        """Return changes that would have stopped a call: first what refuses the fewest others.
+
+        Args:
+            incident: The call.
+            on_progress: Called with how many changes were tried, and how many there are.
+        """
         found: list[Remedy] = []
-        for candidate in candidates(self._policy, incident.request):
+        tried = [*candidates(self._policy, incident.request)]
+        for done, candidate in enumerate(tried):
+            on_progress(done, len(tried))
             remedy = self._remedy(candidate, incident)
             if remedy is not None:
                 found.append(remedy)
@@ -173,7 +183,7 @@ class Bisection:
             least,
             limit,
             candidate.present,
-            self._effect(after, incident),
+            self._effect(after, incident, candidate.part if candidate.kind is Kind.PART else None),
             self._threshold(candidate, incident),
         )
 
@@ -232,7 +242,7 @@ class Bisection:
             replay.take(event)
         raise AssertionError("the incident is among the calls")
 
-    def _effect(self, budget: Budget, incident: RecordedCall) -> Effect:
+    def _effect(self, budget: Budget, incident: RecordedCall, part: str | None) -> Effect:
         refused: list[RecordedCall] = []
 
         def note(outcome: Outcome) -> None:
@@ -241,9 +251,8 @@ class Bisection:
                 refused.append(call)
 
         replay = self._replay(budget, note)
-        for event in self._events:
+        for event in counted_events(self._events, budget, part):
             replay.take(event)
-        replay.finish()
         counted = [call for call in refused if call.requested_us >= self._since_us]
         return Effect(
             sum(call.times for call in counted),

@@ -43,6 +43,29 @@ def passed_events(events: Sequence[RecordedEvent]) -> Iterator[RecordedEvent]:
             yield event
 
 
+def counted_events(
+    events: Sequence[RecordedEvent], budget: Budget, part: str | None = None
+) -> Iterator[RecordedEvent]:
+    """Yield what bears on a budget; no other call can be refused by it.
+
+    Args:
+        events: What passed.
+        budget: The budget.
+        part: Only one part of it, as it is kept; ``None`` is all.
+    """
+    ids: set[str] = set()
+    for event in events:
+        if isinstance(event, RecordedCall):
+            request = event.request
+            if not counts(budget, request):
+                continue
+            if part is None or part_of_call(budget, request.attributes) == part:
+                ids.add(event.id)
+                yield event
+        elif not isinstance(event, CallTurn) or event.call_id in ids:
+            yield event
+
+
 def most_in_window(events: Sequence[RecordedEvent], budget: Budget, incident: RecordedCall) -> int:
     """Return the most that a call can come to in a window that opens with a call."""
     start_us = incident.requested_us - budget.window_seconds * 1_000_000

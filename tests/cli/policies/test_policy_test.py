@@ -183,7 +183,7 @@ def test_what_is_wrong_with_a_file_exits_with_2(
     ("config", "said"),
     [
         ("[cost]\nenabld = true\n", "unknown key"),
-        (None, "no corvus.toml beside"),
+        (None, "no corvus.toml next to"),
     ],
 )
 def test_a_config_that_cannot_be_used_exits_with_2(
@@ -264,19 +264,19 @@ def test_json_has_cases_findings_and_coverage(
 ) -> None:
     (folder / "budgets.test.toml").write_text(REFUSED + WRONG)
     assert run("--format", "json") == 1
-    told = json.loads(capsys.readouterr().out)
+    body = json.loads(capsys.readouterr().out)
     schema = find_schema("policy-test-run")
     assert schema is not None
-    jsonschema.validate(told, schema.document)
-    assert [(case["name"], case["passed"]) for case in told["files"][0]["cases"]] == [
+    jsonschema.validate(body, schema.document)
+    assert [(case["name"], case["passed"]) for case in body["files"][0]["cases"]] == [
         ("the day's cap stops an expensive call", True),
         ("a cheap one, too", False),
     ]
-    [found] = told["diagnostics"]
+    [found] = body["diagnostics"]
     assert (found["code"], found["start"]["line"]) == ("case-failed", 11)
     assert found["path"] == ["case", 1, "expect", "decision"]
-    assert told["summary"] == {"cases": 2, "passed": 1, "failed": 1, "files_not_run": 0}
-    assert {"budget": "calls", "what": "limit", "is_touched": False} in told["coverage"][0]["items"]
+    assert body["summary"] == {"cases": 2, "passed": 1, "failed": 1, "files_not_run": 0}
+    assert {"budget": "calls", "what": "limit", "is_touched": False} in body["coverage"][0]["items"]
 
 
 def test_junit_has_a_test_for_each_case(folder: Path) -> None:

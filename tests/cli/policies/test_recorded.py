@@ -137,12 +137,12 @@ def test_a_patch_applies_and_stops_the_call(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["policy", "bisect", "--incident", "2026-11-18T08:15Z", "--format", "json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    body = json.loads(capsys.readouterr().out)
     schema = find_schema("policy-bisect")
     assert schema is not None
-    jsonschema.validate(told, schema.document)
-    assert told["incident"]["user"] == "ada"
-    changes = {(change["kind"], change["budget"]): change for change in told["changes"]}
+    jsonschema.validate(body, schema.document)
+    assert body["incident"]["user"] == "ada"
+    changes = {(change["kind"], change["budget"]): change for change in body["changes"]}
     assert changes["limit", "each-dev"]["least_change"] == "1.999999999"
     assert changes["limit", "each-dev"]["threshold_percent"] == 33
     assert changes["part", "each-dev"]["also_refused"] == {
@@ -151,7 +151,7 @@ def test_a_patch_applies_and_stops_the_call(
         "users": ["ada"],
         "first_at": "2026-11-18T08:30:00+00:00",
     }
-    for change in told["changes"]:
+    for change in body["changes"]:
         (folder / "corvus.toml").write_text(CONFIG)
         subprocess.run(["patch", "-p1"], input=change["patch"], text=True, check=True)
         assert main(["check", "corvus.toml"]) == 0

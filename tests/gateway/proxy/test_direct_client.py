@@ -8,7 +8,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -20,7 +20,7 @@ from corvus.gateway.proxy.answer import Answer
 from corvus.gateway.proxy.client import DirectClient
 from corvus.gateway.proxy.failures import UpstreamFailed
 from corvus.gateway.proxy.pool import Origin, Pool
-from corvus.gateway.proxy.wire import HEAD_BYTES_MAX
+from corvus.gateway.proxy.wire import HEAD_BYTES_MAX, Wire
 from corvus.gateway.proxy.wire_answer import AHEAD_BYTES_MAX
 
 WHOLE = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"
@@ -235,6 +235,7 @@ async def _into(seen: list[bytes], answer: Answer) -> None:
     [
         (b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nhi",),
         (CHUNKED + b"2\r\nhi\r\n",),
+        (CHUNKED.replace(b"chunked", b"CHUNKED") + b"2\r\nhi\r\n",),
         (CHUNKED + b"2\r\nhi\r\n", b"0\r\n"),
         (CHUNKED + b"2\r\nhi\r\n", b"zz\r\n"),
         (CHUNKED + b"2\r\nhi\r\n0\r\na: " + b"b" * HEAD_BYTES_MAX, b"b" * 20),
@@ -283,9 +284,10 @@ def test_an_answer_before_the_request_is_nobody_s() -> None:
         nonlocal made_place
         async with place(script) as made_place:
             pool = Pool(5)
-            wire, _ = await pool.take(Origin(False, "127.0.0.1", made_place.port))
-            await asyncio.sleep(0.1)
-            assert not wire.is_free
+            with suppress(OSError):  # or it shows before the connection is handed over
+                wire, _ = await pool.take(Origin(False, "127.0.0.1", made_place.port))
+                await made_place.until_ended(1)
+                assert not wire.is_free
             await pool.close()
 
     made_place: Place
@@ -431,6 +433,34 @@ def test_more_than_there_are_connections_for_wait_for_their_turn(
         await made.client.close()
 
     run(answering(WHOLE, pause=0.001), test)
+
+
+def test_connections_that_are_closed_at_once_take_no_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where that shows between the making of a connection and its first use."""
+    connected: Callable[[Pool, Origin], Awaitable[Wire]] = vars(Pool)["_connected"]
+
+    async def too_late(self: Pool, origin: Origin) -> Wire:
+        wire = await connected(self, origin)
+        wire.abort()
+        await asyncio.sleep(0.01)
+        return wire
+
+    async def test(made: Place) -> None:
+        made.client = DirectClient(5, connections_max=2)
+        with monkeypatch.context() as patched:
+            patched.setattr(Pool, "_connected", too_late)
+            for _ in range(5):
+                async with asyncio.timeout(2):
+                    with pytest.raises(UpstreamFailed) as caught:
+                        await made.ask()
+                assert caught.value.refusal.code == "upstream_unreachable"
+        assert made.sent == 0
+        assert await made.ask() == (200, b"hi")
+        await made.client.close()
+
+    run(None, test)
 
 
 def test_what_is_free_for_long_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:

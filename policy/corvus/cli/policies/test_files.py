@@ -148,7 +148,7 @@ class Policies:
         found = locate(environment=home, directory=folder).paths
         if not found or found[0].name != NAME:
             raise ConfigError(
-                f"no corvus.toml beside {file} or above: name the config under test with --config, "
+                f"no corvus.toml next to {file} or above: name the config under test by --config, "
                 'or in the file by `config = "…"`'
             )
         return found
