@@ -244,6 +244,14 @@ def test_a_span_without_calls_is_said(month: Month, capsys: Capture) -> None:
     assert "0 calls, $0.00" in said.out
 
 
+def test_changed_prices_are_said_to_change_no_recorded_cost(month: Month, capsys: Capture) -> None:
+    month.config.write_text(CONFIG.format(day=10).replace("output = 2", "output = 9"))
+    assert main(["plan", *month.where]) == Exit.CLEAN
+    out = capsys.readouterr().out
+    assert "~ cost.prices.m input $1.00, output $2.00, reasoning $2.00 -> input $1.00" in out
+    assert "at changed prices and holds: both are those recorded" in out
+
+
 def test_usage_that_was_imported_is_judged_by_its_cost(
     month: Month, capsys: Capture, tmp_path: Path
 ) -> None:

@@ -275,6 +275,10 @@ def switch_reasons(other: Switched) -> Iterator[str]:
     yield "not known: how many calls another model would have taken for the same work"
 
 
+_PRICING = {"cost.hold", "cost.default_output_tokens", "governance.prices.book"}
+"""Settings that change what is held for a call, or what it costs."""
+
+
 def not_known(plan: Plan) -> Sequence[str]:
     """Return what a replay cannot know, as far as it matters here."""
     total = plan.totals
@@ -291,7 +295,7 @@ def not_known(plan: Plan) -> Sequence[str]:
         )
     if total.unknown_calls:
         said.append(f"what {plural(total.unknown_calls, 'call')} cost: no price")
-    prices = [c.name for c in plan.difference.settings if c.name.startswith("cost.prices.")]
-    if prices:
-        said.append("what calls cost at the changed prices: costs and holds are those recorded")
+    changed = {change.name for change in plan.difference.settings}
+    if any(name.startswith("cost.prices.") or name in _PRICING for name in changed):
+        said.append("what calls hold and cost at changed prices and holds: both are those recorded")
     return said
