@@ -293,6 +293,7 @@ def gateway(provider: Provider, folder: Path) -> Generator[Gateway]:
     config.write_text(CONFIG.format(url=f"http://127.0.0.1:{provider.port}"))
     where = ["--config", str(config), "--ledger", str(place / "ledger.duckdb")]
     base = [sys.executable, "-m", "corvus"]
+    subprocess.run([*base, "store", "init", *where], capture_output=True, check=True)
 
     def token(scope: str) -> str:
         words = [*base, "token", "create", scope, "--scope", scope, "--format", "json", *where]

@@ -91,6 +91,14 @@ def one_round(name: str, start: Start | None, parent: Path, seconds: float) -> d
         shutil.rmtree(folder)
 
 
+def above_floor(middle: dict[str, dict[str, float]]) -> None:
+    for name in [*middle] if "bare" in middle else ():
+        for figure in middle[name] if name not in ("direct", "bare") else ():
+            if "CPU" in figure:
+                ratio = middle[name][figure] / middle["bare"][figure]
+                print(f"{figure}: {name} takes {ratio:.1f} times as much as the floor")
+
+
 def table(middle: dict[str, dict[str, float]]) -> None:
     names = [*middle]
     print(f"{'':28}" + "".join(f"{name:>12}" for name in names))
@@ -116,6 +124,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--litellm", type=Path, help="folder of its programs; else it is left out")
     parser.add_argument("--ungoverned", action="store_true", help="corvus without budgets, too")
+    parser.add_argument("--bare", action="store_true", help="the floor, too: see bare.py")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each load")
     parser.add_argument("--folder", type=Path, default=Path.cwd(), help="on a real disk")
@@ -123,6 +132,8 @@ def main() -> None:
     starts: dict[str, Start | None] = {"direct": None, "corvus": sides.corvus}
     if asked.ungoverned:
         starts["ungoverned"] = lambda url, folder: sides.corvus(url, folder, governs=False)
+    if asked.bare:
+        starts["bare"] = sides.bare
     if asked.litellm is not None:
         starts["litellm"] = lambda url, folder: sides.litellm(asked.litellm, url, folder)
     taken: dict[str, list[dict[str, float]]] = defaultdict(list)
@@ -131,12 +142,12 @@ def main() -> None:
             print(f"round {number + 1} of {asked.rounds}", flush=True)
             for name, start in random.sample([*starts.items()], len(starts)):
                 taken[name].append(one_round(name, start, Path(parent), asked.seconds))
-    table(
-        {
-            name: {figure: median(one[figure] for one in taken[name]) for figure in taken[name][0]}
-            for name in starts
-        }
-    )
+    middle = {
+        name: {figure: median(one[figure] for one in taken[name]) for figure in taken[name][0]}
+        for name in starts
+    }
+    table(middle)
+    above_floor(middle)
 
 
 if __name__ == "__main__":

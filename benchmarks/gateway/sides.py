@@ -88,6 +88,17 @@ def mock(*options: str) -> Generator[Side]:
 
 
 @contextmanager
+def bare(upstream: str, folder: Path) -> Generator[Side]:
+    """Start the floor: a proxy that does only what each of them must."""
+    words = [sys.executable, str(HERE / "bare.py"), "--upstream", upstream, "--key", KEY]
+    started = time.perf_counter()
+    with _running(words, SERVER_CORE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        url = f"http://127.0.0.1:{int(process.stdout.readline())}"
+        yield _ready(Side("bare", url, process), started)
+
+
+@contextmanager
 def corvus(
     upstream: str, folder: Path, *, limit_usd: str | None = None, governs: bool = True
 ) -> Generator[Side]:
@@ -99,6 +110,7 @@ def corvus(
     config.write_text(CORVUS.format(upstream=upstream, governs=enabled, **limits))
     where = ["--config", str(config), "--ledger", str(ledger)]
     base = [sys.executable, "-m", "corvus"]
+    subprocess.run([*base, "store", "init", *where], capture_output=True, check=True)
     made = [*base, "token", "create", "load", "--scope", "proxy", "--format", "json", *where]
     secret = json.loads(subprocess.run(made, capture_output=True, text=True, check=True).stdout)
     words = [*base, "gateway", "--port", "0", *where]

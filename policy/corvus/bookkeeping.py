@@ -391,9 +391,12 @@ class Bookkeeping:
             LedgerError: The ledger, or either archive, cannot be read or written; nothing is lost.
         """
         from corvus.ledger.archives.moving import MoveSummary, move_archive
+        from corvus.ledger.archives.place import require_reachable
         from corvus.ledger.archives.records import ArchiveRecords
         from corvus.ledger.ledger import LOCK_TIMEOUT_SECONDS
 
+        if url is not None:
+            require_reachable(url)
         if not os.path.isfile(self.ledger_path):
             return MoveSummary(())
         records = ArchiveRecords(self.ledger_path, self._clock, LOCK_TIMEOUT_SECONDS)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +62,16 @@ def test_a_place_that_forgets_or_names_a_secret_is_refused(place: Path, url: str
     done = CliRunner().invoke(application(), ["ledger", "archive", "--to", url, "-c", str(place)])
     assert done.exit_code == 2
     assert "geheim" not in done.output
+
+
+def test_a_place_without_its_library_is_refused_also_when_nothing_is_to_move(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "s3fs"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    imported: Any = vars(import_module("fsspec.registry"))["_registry"]
+    monkeypatch.delitem(imported, "s3", raising=False)  # what was imported before
+    words = ["ledger", "archive", "--to", "s3://bucket/without", "-c", str(place)]
+    done = CliRunner().invoke(application(), words)
+    assert "pip install 'corvus-policy[s3]'" in str(done.exception)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from corvus.cli.agents.log_in import missing_key
+from corvus.cli.exits import Exit
+from corvus.cli.main import main
 from corvus.model.gateway import GatewayOptions, Kind, Upstream
 
 NONE = GatewayOptions()
@@ -67,3 +69,13 @@ def test_the_variable_is_that_of_the_config(home: Path) -> None:
     assert found is not None
     assert "no TEAM_KEY here" in found.line
     assert missing_key(["claude"], options, {"HOME": str(home), "TEAM_KEY": "k"}) is None
+
+
+def test_a_command_that_is_not_there_is_refused_before_its_key_is_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    assert main(["code", "--daily", "5", "--", "claude"]) == Exit.NOT_FOUND
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error[command-not-found]")

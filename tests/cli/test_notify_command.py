@@ -130,6 +130,7 @@ def test_a_target_that_fails_is_shown_with_the_reason_and_tried_again_by_flush(
 def test_an_override_granted_on_the_command_line_is_kept_for_delivery(
     targets: Place, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    targets.make_store()
     assert targets.run("cost", "override", "--reason", "geheim", "--yes") == Exit.CLEAN
     _, chat = answer(targets, capsys, "notify", "flush")
     assert chat["delivered"] == 1

@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from corvus.base import errors
@@ -125,7 +126,7 @@ def test_table_leaves_out_columns_of_zeros_and_says_so(ledger: Path) -> None:
 
 def test_a_chart_is_written_as_svg(ledger: Path, tmp_path: Path) -> None:
     file = tmp_path / "days.svg"
-    words = ["history-by-day", "--param", "days=2", "--chart-file", file, "--ledger", ledger, *NOW]
+    words = ["history-by-day", "--param", "days=2", "--chart", file, "--ledger", ledger, *NOW]
     result = corvus_report(*words)
     assert result.exit_code == 0, result.output
     drawn = ElementTree.fromstring(file.read_text())
@@ -134,9 +135,28 @@ def test_a_chart_is_written_as_svg(ledger: Path, tmp_path: Path) -> None:
     assert max(float(bar.get("width", "")) for bar in bars) == 480
 
 
-def test_a_chart_is_an_svg_file(tmp_path: Path) -> None:
-    result = corvus_report("history-by-day", "--chart-file", tmp_path / "days.png")
-    assert "writes SVG" in refused(result, errors.ReportParameterInvalid)
+def test_a_chart_is_written_as_png(ledger: Path, tmp_path: Path) -> None:
+    file = tmp_path / "days.png"
+    words = ["history-by-day", "--param", "days=2", "--chart", file, "--ledger", ledger, *NOW]
+    result = corvus_report(*words)
+    assert result.exit_code == 0, result.output
+    with Image.open(file) as image:
+        assert (image.format, image.size) == ("PNG", (1904, 224))
+        colours = image.getcolors(1 << 20) or []
+    filled = sum(count for count, colour in colours if colour == (0x1F, 0x6F, 0x8B))
+    assert filled == 2 * 480 * 2 * 16, "one of two days has a bar, of full width"
+
+
+@pytest.mark.parametrize("name", ["days.pdf", "a.b/days", "days.svg.gz"])
+def test_a_chart_is_an_svg_or_a_png_file(name: str) -> None:
+    result = corvus_report("history-by-day", "--chart", name)
+    assert "a file.svg or a file.png" in refused(result, errors.ReportParameterInvalid)
+
+
+def test_a_chart_stands_before_the_name_of_a_report_as_well(ledger: Path, tmp_path: Path) -> None:
+    for words in (["--chart", "history-by-day"], ["--chart", tmp_path / "d.svg", "history-by-day"]):
+        result = corvus_report(*words, "--param", "days=2", "--ledger", ledger, *NOW)
+        assert result.exit_code == 0, result.output
 
 
 def test_chart_draws_a_bar_for_each_row(ledger: Path) -> None:

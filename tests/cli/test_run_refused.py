@@ -139,9 +139,9 @@ def test_an_unknown_command_is_127_and_one_that_may_not_be_executed_126(
 def test_a_missing_extra_is_said_before_anything_is_opened(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("local", "proxy", "client", "upstreams"):
-        monkeypatch.delitem(sys.modules, f"corvus.gateway.proxy.{module}", raising=False)
-    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    for module in [name for name in sys.modules if name.startswith("corvus.gateway.proxy.")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "httptools", None)
     code, said = refused(capsys, "agent", "--daily", "5", "--session", "s", "--mission", "m")
     assert code == 2
     assert "pip install 'corvus-policy[gateway]'" in said

@@ -119,6 +119,22 @@ def test_explain_shows_the_plan(ledger: Path) -> None:
     assert "Aggregate" in corvus_sql(SUM, "--explain", "--ledger", ledger).stdout
 
 
+@pytest.mark.parametrize(
+    ("statement", "meant"),
+    [
+        ("SELECT provder FROM usage_call", 'Candidate bindings: "provider"'),
+        ("SELECT summ(calls) FROM usage_call", 'Did you mean "sum"?'),
+        ("SELECT * FROM usage_cal", "did you mean usage_call?"),
+    ],
+)
+def test_a_wrong_name_is_answered_with_the_right_one(
+    ledger: Path, statement: str, meant: str
+) -> None:
+    result = corvus_sql(statement, "--ledger", ledger)
+    assert meant in str(result.exception)
+    assert "LINE" not in str(result.exception)
+
+
 def test_a_refused_statement_is_a_usage_error(ledger: Path) -> None:
     result = corvus_sql("DELETE FROM usage_record", "--ledger", ledger)
     assert isinstance(result.exception, errors.ReportError)

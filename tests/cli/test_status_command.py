@@ -317,6 +317,7 @@ def test_a_page_fits_a_narrow_terminal_and_escapes_strangers(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "44")
     hostile = "\x1b[31m[bold]\nhealthy=true"
+    place.make_store()
     place.run("cost", "override", "--session", hostile)
     capsys.readouterr()
     assert place.run("status", "--format", "text") == Exit.CLEAN

@@ -78,7 +78,7 @@ def by_model() -> Table:
     tokens = (301, 31_700, 981_000, 105_800, 30_800)
     rows = (
         ("anthropic", "claude-sonnet-4-5-20250929", 15, 0, *tokens, 10**9, Decimal("83.42")),
-        ("unknown", "nimbus-1-preview", 1, 1, *tokens, None, None),
+        ("unknown", "nimbus-1-preview", 1, 1, *(count - 1 for count in tokens), None, None),
     )
     return Table(columns, rows)
 
@@ -110,8 +110,15 @@ def by_session(*ids: str) -> Table:
         Column("cost_nano_usd", "BIGINT", "nano-USD"),
     )
     models = "claude-haiku-4-5-20251001, claude-sonnet-4-5-20250929"
-    at = datetime(2026, 11, 18, 16, 58)  # noqa: DTZ001 - as the ledger answers: naive, in UTC
-    return Table(columns, tuple((one, "/home/dev/x", at, at, models, 9, 10**9) for one in ids))
+    swapped = ", ".join(reversed(models.split(", ")))
+    first = ("/home/dev/x", at(58), at(58), models, 9)
+    others = ("/home/dev/y", at(59), at(59), swapped, 8)
+    rows = tuple((one, *(others if place else first), 10**9) for place, one in enumerate(ids))
+    return Table(columns, rows)
+
+
+def at(minute: int) -> datetime:
+    return datetime(2026, 11, 18, 16, minute)  # noqa: DTZ001 - as the ledger answers: naive, in UTC
 
 
 IDS = ("00000000-5e55-4a0e-8a11-f23835daa570", "00000001-5e55-4a0e-8a11-47bc711c219b")
@@ -216,3 +223,35 @@ def test_wide_labels_of_a_chart_align_with_narrow_ones() -> None:
     lines = tables.chart_lines(table, Chart("project", "calls"))
     starts = {cell_len(line[: line.index(bar_of_full_width())]) for line in lines}
     assert starts == {41}
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_what_is_the_same_throughout_goes_first_and_is_named(width: int) -> None:
+    columns = (
+        Column("admitted_at", "TIMESTAMP"),
+        Column("model", "VARCHAR"),
+        Column("agent", "VARCHAR"),
+        Column("source", "VARCHAR"),
+        Column("input_tokens", "BIGINT", "tokens"),
+        Column("cost_nano_usd", "BIGINT", "nano-USD"),
+        Column("outcome", "VARCHAR"),
+    )
+    rows = tuple(
+        (at(day), f"a-model-of-many-words-{day}", "claude-code-of-the-team",
+         "imported-from-a-file", 1_000 + day, 10**9, "completed")
+        for day in (5, 6)
+    )  # fmt: skip
+    layout = tables.lay_out(Table(columns, rows), width)
+    kept = [column.name for column in layout.columns]
+    assert kept[:2] == ["admitted_at", "model"]
+    assert {"input_tokens", "cost_nano_usd"} <= {*kept}, "neither what differs nor the cost"
+    assert layout.hidden == []
+    named = [one.partition(" ")[0] for one in layout.same]
+    assert sorted([*kept, *named]) == sorted(column.name for column in columns)
+    assert layout.width <= width
+
+
+def test_one_row_has_nothing_that_is_the_same_throughout() -> None:
+    columns = (Column("model", "VARCHAR"), Column("agent", "VARCHAR"))
+    layout = tables.lay_out(Table(columns, (("m" * 30, "a" * 30),)), 50)
+    assert layout.same == []

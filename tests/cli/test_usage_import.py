@@ -134,3 +134,18 @@ def test_missing_columns_are_told_with_those_that_are_there(
     (tmp_path / "usage.csv").write_text("when,model,in,out\n2026-11-16,m,1,2\n")
     assert run("usage.csv") == Exit.USAGE
     assert "the columns are when, model, in, out" in capsys.readouterr().err
+
+
+def test_an_import_that_a_signal_ends_says_what_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("corvus.usage.importers.run.import_usage", stop)
+    assert main(["usage", "import", "x.jsonl", "--ledger", str(tmp_path / "l.duckdb")]) == 130
+    told = capsys.readouterr().err
+    assert told == (
+        "stopped: what was not recorded yet is not; the same command reads the rest, and counts "
+        "nothing twice\n"
+    )

@@ -117,7 +117,7 @@ def test_nothing_is_evaluated_where_nothing_binds(tmp_path: Path) -> None:
         ledger.connection.execute("SELECT 1")
         side = Side(wide, runtime.books, "")
         found = planning.plan(ledger, side, side, span)
-        with_mission = Sums(ledger, span, 0)
+        with_mission = Sums(ledger, span, 0, ())
         with_mission.choose_where("mission_id IS NOT NULL")
         assert found.evaluated == with_mission.chosen()
     assert found.tally_after.all.refused.calls == 0

@@ -132,6 +132,7 @@ def test_a_column_twice_is_refused(tmp_path: Path) -> None:
 
 def test_what_is_no_utf8_is_refused(tmp_path: Path) -> None:
     assert "not UTF-8" in refused(tmp_path, b'{"data": "\xff"}')
+    assert "neither JSON nor CSV" in refused(tmp_path, b"date\x99\xff,model\n")
 
 
 def test_what_is_no_bill_is_refused_by_what_it_has(tmp_path: Path) -> None:

@@ -177,6 +177,8 @@ def _serving(
     where = ["--config", str(config), "--ledger", str(folder / "l.duckdb")]
     base = [str(checkout.python), "-P", "-m", checkout.package]
     environment = checkout.environment() | {"MEASURED_KEY": "sk-measured"}
+    init = [*base, "store", "init", *where]  # older checkouts need none
+    subprocess.run(init, env=environment, check=False, capture_output=True)
     made = [*base, "token", "create", "load", "--scope", "proxy", "--format", "json", *where]
     token = subprocess.run(made, env=environment, check=True, capture_output=True, text=True)
     command = [*_pinned(0), *base, "gateway", "--port", "0", *where]

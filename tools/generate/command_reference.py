@@ -10,6 +10,7 @@ from typer.main import get_command
 
 from corvus.cli.app import application
 from corvus.cli.parsing.completion import parser_of
+from corvus.cli.parsing.help import value_name
 from tools.generate.tables import as_cell
 
 PAGE: Final = "docs/reference/commands.md"
@@ -89,7 +90,7 @@ def _typed(name: str, command: Any, above: Any) -> Command:
         if one.param_type_name == "argument":
             arguments.append(Parameter((_word(one),), "", text, one.required))
         else:
-            takes = "" if one.is_flag else _kind(one.metavar or one.display_type(context))
+            takes = "" if one.is_flag else value_name(one, context)
             names = (*one.opts, *one.secondary_opts)
             options.append(Parameter(names, takes, text, one.required))
     is_group = hasattr(command, "commands")
@@ -99,18 +100,6 @@ def _typed(name: str, command: Any, above: Any) -> Command:
 def _word(argument: Any) -> str:
     word = (argument.metavar or argument.name.upper()).strip("[].{}")
     return f"{word} ..." if argument.nargs == -1 else word
-
-
-def _kind(of_typer: str) -> str:
-    inner = of_typer.removeprefix("list[").rstrip("]").strip("<>")
-    return {
-        "str": "TEXT",
-        "int": "NUMBER",
-        "int range": "NUMBER",
-        "float": "NUMBER",
-        "Path": "PATH",
-        "path": "PATH",
-    }.get(inner, inner)
 
 
 def _parsed(name: str, text: str, parser: argparse.ArgumentParser) -> Command:

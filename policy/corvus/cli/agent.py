@@ -164,9 +164,11 @@ def code(
 def _run(
     command: list[str], request: RunRequest, config: Config, sets: Sets, ledger: LedgerPath
 ) -> None:
+    from corvus.cli.agents.child import find_command
     from corvus.cli.agents.run import Run
     from corvus.runtime import open_runtime
 
+    find_command(command[0], os.environ.get("PATH"))  # before anything is said of its key
     runtime = open_runtime(config or (), sets=sets or (), ledger=ledger)
     if request.surface == Surface.CLI_CODE and not request.pass_through:
         request = _with_log_in(command, request, runtime)

@@ -1,14 +1,20 @@
-"""Words the notes of an import: each text once, with the files that it is about (IMP-1)."""
+"""What an import says to a person: how far it is, what is kept when it is stopped, its notes.
+
+Each note is said once, with the files that it is about (IMP-1).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from corvus.cli.output import console
 from corvus.diagnostics.plain import escape
 
 if TYPE_CHECKING:
-    from corvus.usage.importers.model import Note
+    from corvus.usage.importers.model import ImportProgress, Note, OnProgress
 
 _SHOWN = 20
 
@@ -32,3 +38,49 @@ def _line(text: str, notes: Sequence[Note]) -> str:
         about += f" and {len(files) - 1:,} more"
     counted = f" ({lines:,})" if lines else ""
     return f"{about}: {text}{counted}" if about else f"{text}{counted}"
+
+
+@contextmanager
+def saying_when_stopped(kept: Callable[[], int] = lambda: 0) -> Generator[None]:
+    """Say what is kept of an import that a signal ends: it is recorded whole, or not at all.
+
+    Args:
+        kept: Returns how many calls were recorded before.
+    """
+    try:
+        yield
+    except Exception:
+        raise  # says itself what became of the import
+    except BaseException:
+        calls = kept()
+        kept_words = f"{calls:,} calls are kept, and " if calls else ""
+        print(
+            f"stopped: {kept_words}what was not recorded yet is not; the same command reads the "
+            "rest, and counts nothing twice",
+            file=sys.stderr,
+        )
+        raise
+
+
+@contextmanager
+def progress() -> Generator[OnProgress | None]:
+    """Show a bar on standard error while a person waits; elsewhere nothing."""
+    out = console(stderr=True)
+    if not out.is_terminal:
+        yield None
+        return
+    from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=out, transient=True) as bar:
+        task = bar.add_task("reading", total=None)
+
+        def show(progress: ImportProgress) -> None:
+            bar.update(
+                task,
+                description=progress.step,
+                completed=progress.done_bytes,
+                total=progress.total_bytes,
+            )
+
+        yield show

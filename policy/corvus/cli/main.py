@@ -157,7 +157,8 @@ def _failed(error: Exception, signals: _Signals) -> int:
     from corvus.base.errors import PolicyError
 
     if isinstance(error, PolicyError):
-        return _tell(error)
+        code = _tell(error)
+        return signals.exit_code if signals.stopped else code
     if isinstance(error, OSError):
         return _lost_output(error)
     # A library may turn what a signal raised into an error of its own, as DuckDB does.

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from corvus.cli.parsing.completion import settings_of_config
+
 if TYPE_CHECKING:
     from corvus.bookkeeping import Bookkeeping
     from corvus.runtime import Runtime
@@ -26,6 +28,7 @@ Sets: TypeAlias = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
+        autocompletion=settings_of_config,
         help="Set a key above files and variables, such as cost.daily_limit_usd=25; repeatable.",
     ),
 ]

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, TypeAlias, cast
 
 import typer
 
@@ -237,6 +237,10 @@ def json_text(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=not is_unicode())
 
 
+_FOLDED_CELLS = 24
+"""A word longer than this may be folded."""
+
+
 def print_rows(
     out: Console,
     headings: Sequence[str],
@@ -244,7 +248,9 @@ def print_rows(
     *,
     right: Collection[int] = (),
 ) -> None:
-    """Print a table if each of its rows fits on a line, else stack it.
+    """Print a table; where it is too wide, without what is the same throughout, or folded.
+
+    Only where not even that has room is it stacked. What is left out is named below.
 
     Args:
         out: Where to print.
@@ -252,17 +258,56 @@ def print_rows(
         rows: The cells; the first of a row names it.
         right: Places of the columns that are aligned to the right.
     """
-    if natural_width(headings, rows) > out.width:
-        print_stacked(out, headings, rows)
-        return
     from rich.table import Table
 
+    kept = [*range(len(headings))]
+    same: list[str] = []
+    if natural_width(headings, rows) > out.width and len(rows) > 1:
+        values = [{_styled(row[place]).plain for row in rows} for place in kept]
+        dropped = {place for place in kept[1:] if place not in right and len(values[place]) == 1}
+        same = [f"{headings[place]} {values[place].pop()}" for place in sorted(dropped)]
+        kept = [place for place in kept if place not in dropped]
+    columns = [_Fitted(headings[place], [row[place] for row in rows]) for place in kept]
+    rigid = [place in right or place == 0 for place in kept]
+    least = [
+        one.width if is_rigid else one.least for one, is_rigid in zip(columns, rigid, strict=True)
+    ]
+    if sum(least) + GAP_CELLS * (len(kept) - 1) > out.width:
+        print_stacked(out, headings, rows)
+        return
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for place, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if place in right else "left", no_wrap=True)
+    is_wide = sum(one.width for one in columns) + GAP_CELLS * (len(kept) - 1) > out.width
+    for place, wide, is_rigid in zip(kept, least, rigid, strict=True):
+        table.add_column(
+            headings[place],
+            justify="right" if place in right else "left",
+            no_wrap=is_rigid or not is_wide,
+            overflow="fold",
+            min_width=wide if is_wide else None,
+        )
     for row in rows:
-        table.add_row(*map(_styled, row))
+        table.add_row(*(_styled(row[place]) for place in kept))
     out.print(table)
+    if same:
+        out.print(f"the same throughout: {', '.join(same)}", style="dim", markup=False)
+
+
+class _Fitted(NamedTuple):
+    """A column of a table with its heading."""
+
+    heading: str
+    cells: Sequence[Text | str]
+
+    @property
+    def width(self) -> int:
+        return max(_styled(cell).cell_len for cell in (self.heading, *self.cells))
+
+    @property
+    def least(self) -> int:
+        """The width below which its words would be folded, but for very long ones."""
+        words = [word for cell in self.cells for word in _styled(cell).plain.split()]
+        longest = max((_styled(word).cell_len for word in words), default=0)
+        return max(_styled(self.heading).cell_len, min(longest, _FOLDED_CELLS))
 
 
 def print_stacked(

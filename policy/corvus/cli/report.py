@@ -38,9 +38,9 @@ from corvus.cli.output import (
     give,
     print_stacked,
 )
-from corvus.cli.parsing.completion import report_items
+from corvus.cli.parsing.completion import parameters_of_report, report_items, report_names
+from corvus.cli.parsing.optional_value import IN_TERMINAL, TakesChart
 from corvus.diagnostics.plain import escape
-from corvus.reporting.catalog import Report
 
 if TYPE_CHECKING:
     from corvus.ledger.connect import Connection
@@ -108,7 +108,10 @@ def list_reports(
 
 @app.command("show")
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a report.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="Name of a report.", autocompletion=report_names),
+    ],
     reports_dir: ReportsDir = None,
 ) -> None:
     """Print the SQL of a report, ready to be copied and changed.
@@ -192,22 +195,32 @@ def reprice(
     give(table, shape, file, about=about | {"parameters": parameters}, head=about)
 
 
-@app.command(_RUN)
+@app.command(_RUN, cls=TakesChart)
 def run(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a report.")],
     *,
     param: Annotated[
-        list[str] | None, typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter.")
+        list[str] | None,
+        typer.Option(
+            "--param",
+            "-p",
+            metavar="NAME=VALUE",
+            help="A parameter.",
+            autocompletion=parameters_of_report,
+        ),
     ] = None,
     since: Since = None,
     until: Until = None,
     zone: Zone = None,
     output: Output = None,
     file: OutputFile = None,
-    chart: Annotated[bool, typer.Option("--chart", help="Draw bars below the table.")] = False,
-    chart_file: Annotated[
-        Path | None,
-        typer.Option("--chart-file", metavar="FILE.svg", help="Write the chart as an SVG file."),
+    chart: Annotated[
+        str | None,
+        typer.Option(
+            "--chart",
+            metavar="[FILE]",
+            help="Draw bars below the table, or write the chart as FILE.svg or FILE.png.",
+        ),
     ] = None,
     config: Config = None,
     ledger: LedgerPath = None,
@@ -229,8 +242,9 @@ def run(
     from corvus.reporting.run import run_report
 
     report = load_catalog(reports_dir).find(name)
-    shape = choose_format(output, file, chart=chart)
-    _require_chart(report, "--chart" if chart else None, chart_file)
+    is_drawn = chart == IN_TERMINAL
+    shape = choose_format(output, file, chart=is_drawn)
+    picture = _picture(report, chart)
     now = clock_at(as_of).now()
     bounds = parse_bounds(since, until, now, parse_zone(zone or "UTC"))
     if until is None and all(each.name != "until" for each in report.header.parameters):
@@ -238,10 +252,10 @@ def run(
     given = _given(report, param or [], bounds | ({"zone": zone} if zone else {}))
     with _ledger(report, config, ledger, sets, now) as connection:
         table = run_report(connection, report, given, now=now)
-    if chart_file is not None:
-        _draw(report, table, chart_file)
+    if picture is not None:
+        _draw(report, table, picture)
     if shape == "table":
-        _print(report, table, zone, chart=chart)
+        _print(report, table, zone, chart=is_drawn)
     else:
         about = _about(report, given, now)
         head = {"report": report.name} | ({"zone": zone} if zone else {})
@@ -292,26 +306,38 @@ def _given(report: Report, texts: Sequence[str], bounds: Mapping[str, object]) -
     return given
 
 
-def _require_chart(report: Report, option: str | None, file: Path | None) -> None:
-    if file is not None:
-        option = "--chart-file"
-        if file.suffix.lower() != ".svg":
-            raise ReportParameterInvalid(f"--chart-file writes SVG: name a file.svg, not {file}")
-    if option and report.header.chart is None:
-        raise ReportError(f"report {report.name} declares no chart; leave out {option}")
+def _picture(report: Report, chart: str | None) -> Path | None:
+    """Return the file that the chart goes to, if it goes to one."""
+    from corvus.reporting.drawing import SUFFIXES
+
+    if chart is None:
+        return None
+    if report.header.chart is None:
+        raise ReportError(f"report {report.name} declares no chart; leave out --chart")
+    if chart == IN_TERMINAL:
+        return None
+    file = Path(chart)
+    if file.suffix.lower() not in SUFFIXES:
+        raise ReportParameterInvalid(
+            f"--chart writes SVG or PNG: name a file.svg or a file.png, not {file}"
+        )
+    return file
 
 
 def _draw(report: Report, table: Table, file: Path) -> None:
     from corvus.base.files import whole_file
     from corvus.cli.tables import amount, chart_words
-    from corvus.reporting.drawing import svg
+    from corvus.reporting.drawing import Drawing
 
     chart = report.header.chart
     assert chart is not None, "asked for before the report ran"
     amounts = [amount(cell) for cell in table.values(chart.y)]
-    drawn = svg(report.header.title, *chart_words(table, chart), amounts)
+    (column,) = (one for one in table.columns if one.name == chart.y)
+    unit = " (USD)" if column.is_money else ""
+    drawing = Drawing(report.header.title + unit, *chart_words(table, chart), amounts)
+    drawn = drawing.bytes_of(file.suffix.lower())
     with whole_file(file) as path:
-        path.write_text(drawn, encoding="ascii")
+        path.write_bytes(drawn)
 
 
 def _print(report: Report, table: Table, zone: str | None, *, chart: bool) -> None:

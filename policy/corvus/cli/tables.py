@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from corvus.cli.output import GAP_CELLS, is_unicode, print_stacked
 from corvus.diagnostics.plain import width as cells
@@ -55,6 +55,9 @@ def print_table(out: Console, table: Table, title: str, *, chart: Chart | None =
 def _print_left_out(out: Console, layout: Layout) -> None:
     if layout.zero:
         out.print(f"0 throughout: {', '.join(layout.zero)}", style="dim", markup=False)
+    if layout.same:
+        same = f"the same throughout: {', '.join(layout.same)}"
+        out.print(same, style="dim", markup=False)
     if layout.hidden:
         hidden = f"no room for {', '.join(layout.hidden)}: widen the terminal or take --format kv"
         out.print(hidden, style="dim", markup=False)
@@ -156,6 +159,8 @@ class Layout:
         rows: The cells as text.
         widths: Character cells of each column; nothing when the rows are stacked.
         zero: Names of the columns left out because they are 0 in every row.
+        same: Name and value of those left out because every row says the same, and there is no
+            room for all.
         hidden: Names of the columns left out for want of room.
     """
 
@@ -164,6 +169,7 @@ class Layout:
     rows: list[list[str]]
     widths: list[int]
     zero: list[str]
+    same: list[str]
     hidden: list[str]
 
     @property
@@ -211,16 +217,22 @@ def lay_out(table: Table, width: int) -> Layout:
     if _needed([strip.width for strip in strips]) > width:
         strips = [_wrapped(_shortened(table, strip)) for strip in whole]
     hidden: set[str] = set()
+    same: list[str] = []
+    for constant in _constant(whole):
+        if _needed([strip.least for strip in strips]) <= width:
+            break
+        strips = [strip for strip in strips if strip.column.name != constant.column.name]
+        same.append(f"{constant.column.name} {constant.texts[0] or 'none'}")
     for name in _dispensable(table, strips):
         if _needed([strip.least for strip in strips]) <= width:
             break
         strips = [strip for strip in strips if strip.column.name != name]
         hidden.add(name)
     if _needed([strip.least for strip in strips]) > width:
-        return _layout(table, whole, [], zero, set())
+        return _layout(table, whole, [], _LeftOut(zero))
     widths = _widths(strips, width)
     fitted = [_fitted(strip, wide) for strip, wide in zip(strips, widths, strict=True)]
-    return _layout(table, fitted, widths, zero, hidden)
+    return _layout(table, fitted, widths, _LeftOut(zero, same, hidden))
 
 
 def is_rigid(column: Column) -> bool:
@@ -228,16 +240,25 @@ def is_rigid(column: Column) -> bool:
     return column.is_number or column.type in {"TIMESTAMP", "DATE"}
 
 
+class _LeftOut(NamedTuple):
+    """What is not shown of a table; see ``Layout``."""
+
+    zero: list[str]
+    same: Sequence[str] = ()
+    hidden: Collection[str] = ()
+
+
 def _layout(
-    table: Table, strips: Sequence[_Strip], widths: list[int], zero: list[str], hidden: set[str]
+    table: Table, strips: Sequence[_Strip], widths: list[int], left_out: _LeftOut
 ) -> Layout:
     return Layout(
         columns=tuple(strip.column for strip in strips),
         headings=[strip.heading for strip in strips],
         rows=[[strip.texts[place] for strip in strips] for place in range(len(table.rows))],
         widths=widths,
-        zero=zero,
-        hidden=[column.name for column in table.columns if column.name in hidden],
+        zero=left_out.zero,
+        same=[*reversed(left_out.same)],
+        hidden=[column.name for column in table.columns if column.name in left_out.hidden],
     )
 
 
@@ -289,6 +310,18 @@ def _widths(strips: Sequence[_Strip], width: int) -> list[int]:
         widths[place] += more
         room -= more
     return widths
+
+
+def _constant(strips: Sequence[_Strip]) -> list[_Strip]:
+    """Return the columns that say the same in all of several rows, the last one first.
+
+    What the rows are of stays, and so does money.
+    """
+    return [
+        strip
+        for strip in reversed(strips[1:])
+        if len(strip.texts) > 1 and len({*strip.texts}) == 1 and not strip.column.is_money
+    ]
 
 
 def _dispensable(table: Table, strips: Sequence[_Strip]) -> list[str]:

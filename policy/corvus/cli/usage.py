@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
@@ -16,7 +15,7 @@ from corvus.answers.denial import add_command
 from corvus.base.errors import ReportParameterInvalid
 from corvus.base.money import usd_exact
 from corvus.cli.exits import Exit
-from corvus.cli.import_notes import note_texts
+from corvus.cli.import_notes import note_texts, progress, saying_when_stopped
 from corvus.cli.options import AsOf, Config, LedgerPath, Sets, Since, Until, books_of, opened
 from corvus.cli.output import TableOrBody, console, counting, emit
 from corvus.diagnostics.plain import escape
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from corvus.prices.lookup import PriceBooks
     from corvus.usage.exporters.export import ExportSummary
-    from corvus.usage.importers.model import ImportProgress, ImportSummary, OnProgress
+    from corvus.usage.importers.model import ImportSummary
 
 
 app = typer.Typer(help="Bring recorded usage in, and hand it on.", no_args_is_help=True)
@@ -207,7 +206,7 @@ def import_(
         own_store=runtime.bookkeeping.store_id(),
     )
     importing = runtime.bookkeeping.importing
-    with progress() as shows:
+    with saying_when_stopped(), progress() as shows:
         summary = import_usage(importing, paths, runtime.books, options=options, on_progress=shows)
     runtime.bookkeeping.settle_import()
     facts = _facts(summary, runtime.ledger_path)
@@ -236,30 +235,6 @@ def _map(pairs: Sequence[str]) -> dict[str, str]:
             raise typer.BadParameter(f"{field!r} is mapped twice", param_hint="--map")
         columns[field] = column
     return columns
-
-
-@contextmanager
-def progress() -> Generator[OnProgress | None]:
-    """Show a bar on standard error while a person waits; elsewhere nothing."""
-    out = console(stderr=True)
-    if not out.is_terminal:
-        yield None
-        return
-    from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=out, transient=True) as bar:
-        task = bar.add_task("reading", total=None)
-
-        def show(progress: ImportProgress) -> None:
-            bar.update(
-                task,
-                description=progress.step,
-                completed=progress.done_bytes,
-                total=progress.total_bytes,
-            )
-
-        yield show
 
 
 _SHOWN = 10

@@ -32,7 +32,7 @@ BODY_BYTES_PER_SECOND = 1_048_576
 ALL_BYTES_MAX = 1_073_741_824
 """Bytes that all bodies take together, from their first piece to the end of their requests."""
 AT_ONCE_BYTES = 1_048_576
-"""So much of a body is decoded on the event loop; a thread decodes the rest."""
+"""So much of a body is decoded, and read, on the event loop; a thread does it with larger ones."""
 _BATCH_BYTES = 4_194_304
 _BUSY_SECONDS = 2
 _OF_ENCODED = {b"content-length", *(name.encode() for name in ABOUT_ENCODED)}

@@ -1,9 +1,9 @@
 """What every request must pass before anything looks at it, in the order of API-5.
 
-Host allow-list, Origin and Sec-Fetch, bearer token with its scope, body limit, JSON type. It is a
-plain ASGI callable, so that the proxy behind it keeps its own ``receive``. Refuses what two parsers
-could read in two ways: two Hosts, two Authorizations. A refusal comes in the shape of the surface
-that was called, see ``refusal``. What is no route at all needs no token to learn so.
+Host allow-list, Origin and Sec-Fetch, bearer token with its scope, body limit, JSON type, for what
+the framework serves and for what is served on its connection (``exchange``). Refuses what two
+parsers could read in two ways: two Hosts, two Authorizations. A refusal comes in the shape of the
+surface that was called, see ``refusal``. What is no route at all needs no token to learn so.
 
 A proxied call may bring its token where the SDK of its provider puts a key; in a header of our own
 where the client's credentials are to pass.

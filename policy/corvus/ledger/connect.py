@@ -80,16 +80,21 @@ def _kept_in_the_file(
     raise LedgerCorrupt(f"{path} is no ledger; name another with --ledger")
 
 
+_MEANT = ("Did you mean", "Candidate bindings")
+
+
 def clean_message(error: duckdb.Error) -> str:
     """Return the first line of a DuckDB error: what is wrong, without the statement.
 
-    Of an archive that cannot be reached, the words of that fault.
+    With what DuckDB takes for meant, where a name is wrong. Of an archive that cannot be reached,
+    the words of that fault.
     """
     text = str(error).strip()
     if (fault := _ARCHIVE_FAULT.search(text)) is not None:
         return fault[1].strip()
-    lines = text.splitlines()
-    return lines[0] if lines else type(error).__name__
+    first, _, rest = text.partition("\n")
+    meant = rest.partition("\n")[0]
+    return f"{first} {meant}" if meant.startswith(_MEANT) else first or type(error).__name__
 
 
 def explained(fault: duckdb.Error, path: Path) -> LedgerError:

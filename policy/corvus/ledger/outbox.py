@@ -111,9 +111,9 @@ def refuse_lost_rows(outbox: Outbox, watermark: int, mark: str | None = None) ->
     """
     drained = outbox.drained_seq()
     if watermark < drained:
-        raise LedgerCorrupt(
-            (_BEHIND if outbox.is_shared else _LOST).format(watermark, drained, watermark + 1)
-        )
+        behind = _BEHIND if watermark else _NEW
+        words = behind if outbox.is_shared else _LOST
+        raise LedgerCorrupt(words.format(watermark, drained, watermark + 1))
     if watermark > drained:
         known = outbox.pending(watermark - 1, 1)
         if not known or known[0].seq != watermark:
@@ -126,6 +126,11 @@ _BEHIND = (
     "this ledger has the events of the store up to {0}, and the store, which hosts share, keeps "
     "those after {1}: copy the ledger of another host here and take over what is missing with "
     "`corvus ledger seed FILE`"
+)
+_NEW = (
+    "this host is new to the store, which hosts share and which keeps the events after {1}: calls "
+    "are governed here all the same; for reports bring the ledger of another host, as `corvus "
+    "store status` names them, and take over what is missing with `corvus ledger seed FILE`, once"
 )
 _LOST = (
     "the ledger has lost events {2} to {1} of the store: it has them up "

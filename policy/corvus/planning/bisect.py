@@ -9,29 +9,24 @@ is left out, and so are overrides: what would have become of the call then, nobo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from corvus.base.money import NanoUSD
 from corvus.base.period import Period, window_at
 from corvus.base.time import instant_at, microseconds
 from corvus.governor.rules import part_of_call
 from corvus.model.budget import Budget, Measure
 from corvus.model.decision import BudgetState, BudgetStatus, Denial
 from corvus.model.policy import MissionLimits, Policy
-from corvus.model.request import MAX_ESTIMATE, Request
-from corvus.planning.candidates import Candidate, Kind, candidates, counts
-from corvus.planning.recorded import (
-    CallTurn,
-    RecordedCall,
-    RecordedEvent,
-    RecordedMission,
-    RecordedReset,
-)
+from corvus.model.request import MAX_ESTIMATE
+from corvus.planning.candidates import Candidate, Kind, candidates
+from corvus.planning.passed_calls import counted_events, most_in_window, passed_events, shares_sum
+from corvus.planning.recorded import CallTurn, RecordedCall, RecordedEvent
 from corvus.planning.replay import Outcome, Replay
 from corvus.prices.lookup import PriceBooks
 
+Progress: TypeAlias = Callable[[int, int], None]
 STEPS_MAX = 500
 """How many limits are tried of one budget; below them nothing is found."""
 _CENT = 10_000_000
@@ -94,7 +89,7 @@ class Bisection:
     def __init__(
         self, events: Sequence[RecordedEvent], policy: Policy, books: PriceBooks, since_us: int = 0
     ) -> None:
-        self._events = [*_passed(events)]
+        self._events = [*passed_events(events)]
         self._policy = policy
         self._books = books
         self._since_us = since_us
@@ -120,22 +115,47 @@ class Bisection:
                     return call
         return last
 
-    def remedies(self, incident: RecordedCall) -> list[Remedy]:
-        """Return changes that would have stopped a call: first what refuses the fewest others."""
+    def remedies(
+        self, incident: RecordedCall, on_progress: Progress = lambda done, of: None
+    ) -> list[Remedy]:
+        """Return changes that would have stopped a call: first what refuses the fewest others.
+
+        Args:
+            incident: The call.
+            on_progress: Called with how many changes were tried, and how many there are.
+        """
         found: list[Remedy] = []
-        for candidate in candidates(self._policy, incident.request):
+        tried = [*candidates(self._policy, incident.request)]
+        for done, candidate in enumerate(tried):
+            on_progress(done, len(tried))
             remedy = self._remedy(candidate, incident)
             if remedy is not None:
                 found.append(remedy)
         found.sort(key=_rank)
         return found
 
+    def stopped_by(self, incident: RecordedCall) -> tuple[str, ...]:
+        """Return the budgets whose present limit would have stopped a call already."""
+        found: list[str] = []
+        for candidate in candidates(self._policy, incident.request):
+            budget = candidate.before
+            if candidate.kind is not Kind.LIMIT or not candidate.present or budget is None:
+                continue
+            if budget.enforce == "block":
+                now = candidate.make(candidate.present)
+                status, _ = self._stopped(self._relevant(now, incident), now, incident)
+                found += [budget.name] if status.state is BudgetState.EXCEEDED else []
+        return tuple(found)
+
     def least(self, candidate: Candidate, incident: RecordedCall) -> int | None:
         """Return the highest limit that stops a call; ``None`` where none does."""
         events = self._relevant(candidate.make(MAX_ESTIMATE), incident)
         limit = candidate.present - 1 if candidate.present else MAX_ESTIMATE
-        if candidate.make(MAX_ESTIMATE).period is not Period.WINDOW:
-            status = self._stopped(events, candidate.make(MAX_ESTIMATE), incident)[0]
+        budget = candidate.make(MAX_ESTIMATE)
+        if budget.period is Period.WINDOW:  # which calls share its window, depends on the limit
+            limit = min(limit, most_in_window(events, budget, incident) - 1)
+        else:
+            status = self._stopped(events, budget, incident)[0]
             limit = min(limit, status.projected - 1)  # with less before it, it comes to less
         for _ in range(STEPS_MAX):
             if limit < 1:
@@ -163,7 +183,7 @@ class Bisection:
             least,
             limit,
             candidate.present,
-            self._effect(after, incident),
+            self._effect(after, incident, candidate.part if candidate.kind is Kind.PART else None),
             self._threshold(candidate, incident),
         )
 
@@ -191,7 +211,9 @@ class Bisection:
         found: list[RecordedEvent] = []
         for event in self._events:
             if isinstance(event, RecordedCall):
-                if event.requested_us >= start_us and _shares(budget, part, event.request, request):
+                if event.requested_us >= start_us and shares_sum(
+                    budget, part, event.request, request
+                ):
                     ids.add(event.id)
                     found.append(event)
                 if event.id == incident.id:
@@ -220,7 +242,7 @@ class Bisection:
             replay.take(event)
         raise AssertionError("the incident is among the calls")
 
-    def _effect(self, budget: Budget, incident: RecordedCall) -> Effect:
+    def _effect(self, budget: Budget, incident: RecordedCall, part: str | None) -> Effect:
         refused: list[RecordedCall] = []
 
         def note(outcome: Outcome) -> None:
@@ -229,9 +251,8 @@ class Bisection:
                 refused.append(call)
 
         replay = self._replay(budget, note)
-        for event in self._events:
+        for event in counted_events(self._events, budget, part):
             replay.take(event)
-        replay.finish()
         counted = [call for call in refused if call.requested_us >= self._since_us]
         return Effect(
             sum(call.times for call in counted),
@@ -259,39 +280,6 @@ def _rank(remedy: Remedy) -> tuple[int, int, int]:
     return effect.calls, effect.cost_nano_usd, 2 if is_off else int(remedy.kind is not Kind.PART)
 
 
-def _passed(events: Sequence[RecordedEvent]) -> Iterator[RecordedEvent]:
-    """Yield what passed, each call in the form in which it did; overrides lift nothing.
-
-    Also what no budget saw, such as imports.
-    """
-    for event in events:
-        if isinstance(event, RecordedCall):
-            decision = event.decision
-            if decision is None:  # its cost stands for what would have been held
-                yield replace(event, is_judged=event.is_judged or event.times == 1)
-            elif decision.denial is None:
-                request = replace(
-                    event.request,
-                    model=decision.model,
-                    estimate_nano_usd=NanoUSD(decision.hold.nano_usd),
-                    estimate_tokens=decision.hold.tokens,
-                    rungs=(),
-                )
-                yield replace(event, request=request)
-        elif isinstance(event, CallTurn | RecordedReset | RecordedMission):
-            yield event
-
-
 def _status(replay: Replay, budget: Budget, call: RecordedCall) -> BudgetStatus:
     statuses = replay.weigh(call.request, call.requested_us).decision.statuses
     return next(status for status in statuses if status.budget.name == budget.name)
-
-
-def _shares(budget: Budget, part: str, request: Request, of: Request) -> bool:
-    """Return whether a call is counted in the sum of another one, or in an earlier one of it."""
-    if not counts(budget, request) or part_of_call(budget, request.attributes) != part:
-        return False
-    if budget.period not in (Period.SESSION, Period.MISSION):
-        return True
-    is_same = request.session_id == of.session_id and request.project == of.project
-    return is_same and (budget.period is Period.SESSION or request.mission_id == of.mission_id)

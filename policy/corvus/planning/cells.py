@@ -11,27 +11,32 @@ call for as much as it ever stood for, from when it came until the longest wait 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from corvus.base.period import Period, window_at
 from corvus.base.time import instant_at, microseconds
-from corvus.ledger.counts import matches_sql, part_sql
+from corvus.ledger.counts import column_of, matches_sql, part_sql
 from corvus.ledger.ledger import Ledger
-from corvus.model.budget import Budget
-from corvus.planning.ledger_events import Span, read_events, stage_events
+from corvus.model.budget import TAG, Budget
+from corvus.planning.ledger_events import Span, chosen_events, stage_events
 from corvus.planning.recorded import RecordedEvent
 
+_COLUMNS = (
+    *("number", "what", "kind", "id", "at_us", "times", "denial", "cost", "counted", "tokens"),
+    *("estimate_nano_usd", "estimate_tokens", "asked_nano_usd", "asked_tokens", "has_record"),
+    *("session_id", "mission_id", "project", "downgraded_from", "requested_model"),
+)
 _CALLS = """
 CREATE OR REPLACE TEMP TABLE planned_call AS
-SELECT number AS call, id, at_us, times, provider, coalesce(downgraded_from, requested_model)
-    AS requested_model, project, user_name, agent, surface, subagent, token, branch, tags,
-    session_id, mission_id, denial,
+SELECT number AS call, id, at_us, times, denial, cost, kind, {attributes},
     CASE WHEN asked_tokens IS NULL THEN estimate_nano_usd ELSE asked_nano_usd END AS usd,
-    coalesce(asked_tokens, estimate_tokens, 0) AS tokens, cost, kind
+    coalesce(asked_tokens, estimate_tokens, 0) AS tokens
 FROM planned_event WHERE what = 'call'
 """
+
+_MODEL = "coalesce(downgraded_from, requested_model) AS requested_model"
 
 _FLOW = """
 CREATE OR REPLACE TEMP TABLE planned_flow AS
@@ -164,12 +169,7 @@ GROUP BY part
 _ROWS_AT_ONCE = 10_000
 
 
-_EVENTS_OF_CHOSEN = """
-SELECT * FROM planned_event
-WHERE what NOT IN ('call', 'turn')
-    OR id IN (SELECT id FROM planned_call SEMI JOIN planned_chosen USING (call))
-ORDER BY number
-"""
+_OF_CHOSEN = "id IN (SELECT id FROM planned_call SEMI JOIN planned_chosen USING (call))"
 _TOTALS = """
 SELECT
     coalesce(sum(times) FILTER (WHERE denial IS NULL), 0)::BIGINT,
@@ -253,18 +253,26 @@ class Sums:
         ledger: Opened with the outbox.
         span: From the first call that counts on.
         judged_us: Calls from this instant on are judged, microseconds.
+        budgets: Those whose sums are wanted.
 
     Raises:
         LedgerError: It cannot be read.
     """
 
-    def __init__(self, ledger: Ledger, span: Span, judged_us: int) -> None:
+    def __init__(
+        self, ledger: Ledger, span: Span, judged_us: int, budgets: Collection[Budget]
+    ) -> None:
         self._ledger = ledger
         self._span = span
         self._judged_us = judged_us
         self._has_most = False
-        stage_events(ledger, span)
-        self._run(_CALLS)
+        wanted = {name for budget in budgets for name, _ in budget.match}
+        wanted |= {name for budget in budgets for name in budget.per}
+        columns = {"tags" if name.startswith(TAG) else column_of(name) for name in wanted}
+        own = sorted(columns - {*_COLUMNS})
+        stage_events(ledger, span, [*_COLUMNS, *own])
+        attributes = [*own, "session_id", "mission_id", "project", _MODEL]
+        self._run(_CALLS.format(attributes=", ".join(attributes)))
         self._run(_FLOW)
         ((first_us,),) = self._rows("SELECT min(at_us) FROM planned_call")
         self._first = span.since if first_us is None else instant_at(first_us)
@@ -335,7 +343,7 @@ class Sums:
 
     def events(self) -> Iterator[RecordedEvent]:
         """Yield what became true of the calls that are chosen, and what steered, in order."""
-        return read_events(self._ledger, _EVENTS_OF_CHOSEN)
+        return chosen_events(self._ledger, self._span, _OF_CHOSEN)
 
     def totals(self) -> Totals:
         """Return how many calls there are, and what they cost."""

@@ -131,7 +131,7 @@ def plan(
     on_progress("read", 0, 1)
     warm = Span(warm_from([side.policy for side in sides], span.since), span.until)
     judged_us = microseconds(span.since)
-    sums = Sums(ledger, warm, judged_us)
+    sums = Sums(ledger, warm, judged_us, [each for one in sides for each in one.policy.budgets])
     totals = sums.totals()
     on_progress("read", 1, 1)
     cells = _all_cells(sums, sides, on_progress)

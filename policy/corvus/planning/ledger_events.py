@@ -7,7 +7,7 @@ estimate is its cost, over when it is recorded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -138,6 +138,9 @@ FROM (
     UNION ALL BY NAME (FROM steered WHERE instant >= $since AND instant < $until)
 )
 """  # noqa: S608 - made of constants of this package
+_CHOSEN = f"""
+SELECT * FROM ({_EVENTS}) WHERE what NOT IN ('call', 'turn') OR ({{condition}}) ORDER BY number
+"""  # noqa: S608 - made of constants of this package
 
 
 class Span(NamedTuple):
@@ -162,16 +165,30 @@ def recorded_events(ledger: Ledger, span: Span) -> Iterator[RecordedEvent]:
     yield from read_events(ledger, f"{_EVENTS} ORDER BY number", _bounds(span))
 
 
-def stage_events(ledger: Ledger, span: Span) -> None:
-    """Keep what became true in a span in the temporary table ``planned_event``.
+def stage_events(ledger: Ledger, span: Span, columns: Iterable[str]) -> None:
+    """Keep some columns of what became true in a span in the temporary table ``planned_event``.
 
     Raises:
         LedgerError: It cannot be read.
     """
+    statement = f"CREATE OR REPLACE TEMP TABLE planned_event AS SELECT {', '.join(columns)}"
     with ledger.explaining():
-        ledger.connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE planned_event AS {_EVENTS}", _bounds(span)
-        )
+        ledger.connection.execute(f"{statement} FROM ({_EVENTS})", _bounds(span))
+
+
+def chosen_events(ledger: Ledger, span: Span, condition: str) -> Iterator[RecordedEvent]:
+    """Yield what became true of some calls of a span, and what steered them, in order.
+
+    Args:
+        ledger: Where.
+        span: As for ``recorded_events``.
+        condition: Of ours; holds for the calls, and for what happened to them.
+
+    Raises:
+        LedgerError: It cannot be read.
+    """
+    chosen = _CHOSEN.format(condition=condition)
+    return read_events(ledger, chosen, _bounds(span))
 
 
 def read_events(

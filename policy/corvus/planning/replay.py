@@ -234,6 +234,9 @@ class Replay:
         case = weigh(unit, self._rules, self._register, request)
         if case.mission is not None:
             keep_mission(unit, case.mission)
+        if case.decision.allowed and pending is None and not unit.waiters():
+            self._pass(call, Passage(case), (), ())  # nothing is in its way
+            return
         attempt = Attempt(
             request,
             RecordedOffers(call, self._books, instant_at(call.requested_us).date()),
@@ -267,8 +270,6 @@ class Replay:
 
     def _in_the_way(self, case: Case) -> tuple[InTheWay, ...]:
         names = {(status.budget.name, status.part) for status in exceeded(case)}
-        if not names:
-            return ()
         budgets = self._rules.budgets
         return tuple(
             InTheWay(name, key.part, (key.window_start_us, *key[2:5]))

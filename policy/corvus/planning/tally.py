@@ -103,4 +103,6 @@ class Tally:
             self.refused[call.id] = outcome
         for name in {one.budget for one in outcome.in_the_way}:
             bound = tuple(one for one in outcome.in_the_way if one.budget == name)
-            self.budgets.setdefault(name, Effects()).add(outcome, bound)
+            if name not in self.budgets:
+                self.budgets[name] = Effects()
+            self.budgets[name].add(outcome, bound)

@@ -77,7 +77,7 @@ def read_content(path: Path) -> Content:
         if not head:
             raise BillRefused(f"{name}: the file is empty")
         with _opened(path) as raw, _text(raw) as file:
-            columns = tuple(_header(name, csv.reader(file, delimiter=_delimiter(file))))
+            columns = tuple(_header(name, csv.reader(file, delimiter=_delimiter(name, file))))
     except (OSError, EOFError, zlib.error) as fault:
         reason = "the packed file is cut" if isinstance(fault, EOFError) else fault
         why = getattr(fault, "strerror", None) or reason
@@ -154,9 +154,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _delimiter(file: TextIO) -> str:
-    header = file.readline(1024 * 1024)
-    file.seek(0)
+def _delimiter(name: str, file: TextIO) -> str:
+    try:
+        header = file.readline(1024 * 1024)
+        file.seek(0)
+    except UnicodeDecodeError as fault:
+        raise BillRefused(f"{name}: neither JSON nor CSV: {fault}") from fault
     return max(",;\t", key=header.count)
 
 
@@ -172,7 +175,7 @@ def _header(name: str, reader: Iterator[list[str]]) -> list[str]:
 
 
 def _rows(name: str, file: TextIO) -> Iterator[tuple[str, Mapping[str, str]]]:
-    delimiter = _delimiter(file)
+    delimiter = _delimiter(name, file)
     old = csv.field_size_limit(_FIELD_MAX)
     try:
         reader = csv.reader(file, delimiter=delimiter, strict=True)

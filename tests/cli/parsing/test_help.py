@@ -55,12 +55,12 @@ def test_no_word_of_a_text_is_swallowed(
         assert flat(text) in printed
 
 
-@pytest.mark.parametrize("path", [("init",), ("config", "set")], ids=" ".join)
-def test_a_flag_is_shown_without_a_type(
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_no_option_is_shown_with_a_type_of_python(
     path: tuple[str, ...], capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     printed = shown(path, capsys, monkeypatch)
-    assert "<bool>" not in printed
+    assert not re.search(r"<\w|list\[|\bPath\b", printed)
     assert "--help -h Show this message" in printed
 
 

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
+import jsonschema
 import pytest
 
+from corvus.answers.published import find_schema
 from corvus.cli.main import main
 
 CONFIG = """\
@@ -181,7 +183,7 @@ def test_what_is_wrong_with_a_file_exits_with_2(
     ("config", "said"),
     [
         ("[cost]\nenabld = true\n", "unknown key"),
-        (None, "no corvus.toml beside"),
+        (None, "no corvus.toml next to"),
     ],
 )
 def test_a_config_that_cannot_be_used_exits_with_2(
@@ -215,21 +217,66 @@ def test_one_case_can_be_chosen(folder: Path) -> None:
     assert run("--case", "cheap") == 1
 
 
+@pytest.mark.parametrize("form", ["text", "json", "junit", "github"])
+def test_a_choice_that_no_case_meets_is_never_a_pass(
+    folder: Path, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    assert run("--case", "no such words", "--format", form) == 2
+    assert "no case has" in capsys.readouterr().out
+
+
+def test_a_refusal_that_no_budget_made_is_no_proof_of_a_budget(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A misspelt model has no price, and is refused whatever the budgets are."""
+    misspelt = "call = { model = 'claude-opsu-4-5', project = 'search', input_tokens = 1 }"
+    case = f"[[case]]\nname = 'x'\n{misspelt}\nexpect = {{ decision = 'refused' }}\n"
+    (folder / "budgets.test.toml").write_text(case)
+    assert run() == 1
+    shown = capsys.readouterr().out
+    assert '"x": the call was refused, but by no budget: unpriced_model' in shown
+    assert 'Where that is meant, write `reason = "unpriced_model"`.' in shown
+    expected = case.replace("'refused'", "'refused', reason = 'unpriced_model'")
+    (folder / "budgets.test.toml").write_text(expected)
+    assert run() == 0
+
+
+def test_a_policy_that_is_off_is_said_to_be(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "corvus.toml").write_text(CONFIG.replace("enabled = true", "enabled = false"))
+    assert run() == 1
+    assert capsys.readouterr().err == (
+        "warning: cost.enabled is not true in corvus.toml: no budget refuses anything\n"
+    )
+
+
+def test_a_report_is_not_written_over_a_test(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("-o", "./budgets.test.toml") == 2
+    assert "budgets.test.toml is a test file: name another one" in capsys.readouterr().err
+    assert (folder / "budgets.test.toml").read_text() == REFUSED
+
+
 def test_json_has_cases_findings_and_coverage(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "budgets.test.toml").write_text(REFUSED + WRONG)
     assert run("--format", "json") == 1
-    told = json.loads(capsys.readouterr().out)
-    assert [(case["name"], case["passed"]) for case in told["files"][0]["cases"]] == [
+    body = json.loads(capsys.readouterr().out)
+    schema = find_schema("policy-test-run")
+    assert schema is not None
+    jsonschema.validate(body, schema.document)
+    assert [(case["name"], case["passed"]) for case in body["files"][0]["cases"]] == [
         ("the day's cap stops an expensive call", True),
         ("a cheap one, too", False),
     ]
-    [found] = told["diagnostics"]
+    [found] = body["diagnostics"]
     assert (found["code"], found["start"]["line"]) == ("case-failed", 11)
     assert found["path"] == ["case", 1, "expect", "decision"]
-    assert told["summary"] == {"cases": 2, "passed": 1, "failed": 1, "files_not_run": 0}
-    assert {"budget": "calls", "what": "limit", "is_touched": False} in told["coverage"][0]["items"]
+    assert body["summary"] == {"cases": 2, "passed": 1, "failed": 1, "files_not_run": 0}
+    assert {"budget": "calls", "what": "limit", "is_touched": False} in body["coverage"][0]["items"]
 
 
 def test_junit_has_a_test_for_each_case(folder: Path) -> None:
@@ -273,7 +320,7 @@ def test_a_report_that_cannot_be_written_is_said(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("-o", "nowhere/report.txt") == 2
-    assert "cannot be written" in capsys.readouterr().err
+    assert "cannot write nowhere/report.txt" in capsys.readouterr().err
 
 
 def test_check_judges_tests_by_themselves(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

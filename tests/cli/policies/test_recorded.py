@@ -7,9 +7,11 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from corvus import open_runtime
+from corvus.answers.published import find_schema
 from corvus.cli.main import main
 from corvus.model.budget import Rung
 from tests.fakes import FrozenClock
@@ -135,9 +137,12 @@ def test_a_patch_applies_and_stops_the_call(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["policy", "bisect", "--incident", "2026-11-18T08:15Z", "--format", "json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["incident"]["user"] == "ada"
-    changes = {(change["kind"], change["budget"]): change for change in told["changes"]}
+    body = json.loads(capsys.readouterr().out)
+    schema = find_schema("policy-bisect")
+    assert schema is not None
+    jsonschema.validate(body, schema.document)
+    assert body["incident"]["user"] == "ada"
+    changes = {(change["kind"], change["budget"]): change for change in body["changes"]}
     assert changes["limit", "each-dev"]["least_change"] == "1.999999999"
     assert changes["limit", "each-dev"]["threshold_percent"] == 33
     assert changes["part", "each-dev"]["also_refused"] == {
@@ -146,7 +151,7 @@ def test_a_patch_applies_and_stops_the_call(
         "users": ["ada"],
         "first_at": "2026-11-18T08:30:00+00:00",
     }
-    for change in told["changes"]:
+    for change in body["changes"]:
         (folder / "corvus.toml").write_text(CONFIG)
         subprocess.run(["patch", "-p1"], input=change["patch"], text=True, check=True)
         assert main(["check", "corvus.toml"]) == 0
@@ -165,6 +170,20 @@ def test_an_incident_may_be_an_amount(folder: Path, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out.startswith("incident: 2026-11-18 08:20:00 UTC, m, user bob")
     assert main([*words, "nothing"]) == 2
     assert "'nothing' is no amount above 0" in capsys.readouterr().err
+
+
+def test_what_the_present_policy_stops_is_said(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "corvus.toml").write_text(CONFIG.replace("limit_usd = 3", "limit_usd = 2"))
+    words = ["policy", "bisect", "--incident", "2026-11-18T08:35Z"]
+    assert main(words) == 0
+    said = "As the policy is now, it would be stopped: by each-dev.\n"
+    assert said in capsys.readouterr().out
+    assert main([*words, "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["already_stopped_by"] == ["each-dev"]
+    assert main(["policy", "bisect", "--incident", "2026-11-18T08:15Z"]) == 0
+    assert said not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import NamedTuple, TypeAlias
+import ssl
+import subprocess
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
 
 import pytest
 from yarl import URL
@@ -16,13 +20,25 @@ from corvus.gateway.proxy.answer import Answer
 from corvus.gateway.proxy.client import DirectClient
 from corvus.gateway.proxy.failures import UpstreamFailed
 from corvus.gateway.proxy.pool import Origin, Pool
-from corvus.gateway.proxy.wire import HEAD_BYTES_MAX
+from corvus.gateway.proxy.wire import HEAD_BYTES_MAX, Wire
 from corvus.gateway.proxy.wire_answer import AHEAD_BYTES_MAX
 
 WHOLE = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
 Script: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True, params=["asyncio", "uvloop"])
+def loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both event loops: connections differ in what they say when, and both are in use."""
+    module = asyncio if request.param == "asyncio" else pytest.importorskip("uvloop")
+
+    def run(scene: Coroutine[Any, Any, None]) -> None:
+        with asyncio.Runner(loop_factory=module.new_event_loop) as runner:
+            runner.run(scene)
+
+    monkeypatch.setattr(asyncio, "run", run)
 
 
 class Told(NamedTuple):
@@ -44,15 +60,17 @@ class Place:
 
     Attributes:
         connections: How many it has accepted.
+        ended: How many of them have ended.
         requests: What it was sent, whole.
     """
 
     def __init__(self, script: Script, silence_seconds: float = 5) -> None:
         self.script = script
         self.client = DirectClient(silence_seconds)
-        self.connections = 0
+        self.connections = self.ended = 0
         self.requests: list[bytes] = []
         self.sent = self.port = 0
+        self.scheme = "http"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -62,6 +80,14 @@ class Place:
             pass
         finally:
             writer.close()
+            self.ended += 1
+
+    async def until_ended(self, count: int) -> None:
+        """Wait until so many connections have ended, on both sides."""
+        async with asyncio.timeout(10):
+            while self.ended < count:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
 
     async def read(self, reader: asyncio.StreamReader) -> bytes:
         """Read a request without body, or with ``content-length``."""
@@ -74,7 +100,7 @@ class Place:
         def note() -> None:
             self.sent += 1
 
-        url = URL(f"http://127.0.0.1:{self.port}/v1/x?a=b%20c", encoded=True)
+        url = URL(f"{self.scheme}://127.0.0.1:{self.port}/v1/x?a=b%20c", encoded=True)
         return await self.client.send(method, url, [("x-one", "1")], body, note)
 
     async def ask(self, method: str = "POST", body: bytes = b"{}") -> Told:
@@ -160,8 +186,10 @@ def test_an_answer_is_read_however_it_ends(
     pieces: tuple[bytes, ...], ends: bool, body: bytes
 ) -> None:
     async def test(made: Place) -> None:
-        for _ in range(2):
+        for number in range(2):
             assert (await made.ask()).body == body
+            if ends:
+                await made.until_ended(number + 1)
         assert made.connections == (2 if ends else 1)
 
     run(answering(*pieces, ends=ends, pause=0.005), test)
@@ -207,6 +235,7 @@ async def _into(seen: list[bytes], answer: Answer) -> None:
     [
         (b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nhi",),
         (CHUNKED + b"2\r\nhi\r\n",),
+        (CHUNKED.replace(b"chunked", b"CHUNKED") + b"2\r\nhi\r\n",),
         (CHUNKED + b"2\r\nhi\r\n", b"0\r\n"),
         (CHUNKED + b"2\r\nhi\r\n", b"zz\r\n"),
         (CHUNKED + b"2\r\nhi\r\n0\r\na: " + b"b" * HEAD_BYTES_MAX, b"b" * 20),
@@ -238,7 +267,7 @@ def test_what_comes_behind_an_answer_is_nobody_s(more: bytes, is_later: bool) ->
 
     async def test(made: Place) -> None:
         assert await made.ask() == (200, b"hi")
-        await asyncio.sleep(0.1)
+        await made.until_ended(1)
         assert await made.ask() == (200, b"hi")
         assert made.connections == 2
 
@@ -255,9 +284,10 @@ def test_an_answer_before_the_request_is_nobody_s() -> None:
         nonlocal made_place
         async with place(script) as made_place:
             pool = Pool(5)
-            wire, _ = await pool.take(Origin(False, "127.0.0.1", made_place.port))
-            await asyncio.sleep(0.1)
-            assert not wire.is_free
+            with suppress(OSError):  # or it shows before the connection is handed over
+                wire, _ = await pool.take(Origin(False, "127.0.0.1", made_place.port))
+                await made_place.until_ended(1)
+                assert not wire.is_free
             await pool.close()
 
     made_place: Place
@@ -295,9 +325,9 @@ def test_only_what_changes_nothing_is_sent_again_over_a_new_connection(
 
 def test_a_kept_connection_that_was_closed_is_not_used() -> None:
     async def test(made: Place) -> None:
-        for _ in range(3):
+        for number in range(3):
             assert await made.ask() == (200, b"hi")
-            await asyncio.sleep(0.1)
+            await made.until_ended(number + 1)
         assert made.connections == 3
         assert made.sent == 3
 
@@ -405,6 +435,34 @@ def test_more_than_there_are_connections_for_wait_for_their_turn(
     run(answering(WHOLE, pause=0.001), test)
 
 
+def test_connections_that_are_closed_at_once_take_no_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where that shows between the making of a connection and its first use."""
+    connected: Callable[[Pool, Origin], Awaitable[Wire]] = vars(Pool)["_connected"]
+
+    async def too_late(self: Pool, origin: Origin) -> Wire:
+        wire = await connected(self, origin)
+        wire.abort()
+        await asyncio.sleep(0.01)
+        return wire
+
+    async def test(made: Place) -> None:
+        made.client = DirectClient(5, connections_max=2)
+        with monkeypatch.context() as patched:
+            patched.setattr(Pool, "_connected", too_late)
+            for _ in range(5):
+                async with asyncio.timeout(2):
+                    with pytest.raises(UpstreamFailed) as caught:
+                        await made.ask()
+                assert caught.value.refusal.code == "upstream_unreachable"
+        assert made.sent == 0
+        assert await made.ask() == (200, b"hi")
+        await made.client.close()
+
+    run(None, test)
+
+
 def test_what_is_free_for_long_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pooling, "KEPT_SECONDS", 0.05)
 
@@ -445,3 +503,48 @@ def test_a_header_that_would_be_two_is_not_sent(value: str) -> None:
         assert made.connections == 0
 
     run(None, test)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate for this machine that nobody vouches for, and its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    words += ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    words += ["-keyout", str(key), "-out", str(cert)]
+    subprocess.run(words, check=True, capture_output=True)
+    return cert, key
+
+
+@pytest.mark.parametrize("is_trusted", [False, True])
+def test_a_certificate_that_nobody_vouches_for_gets_no_request(
+    certificate: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    is_trusted: bool,
+) -> None:
+    if is_trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+
+    async def running() -> None:
+        made = Place(answering(WHOLE))
+        server = await asyncio.start_server(made.serve, "127.0.0.1", 0, ssl=context)
+        made.scheme, made.port = "https", server.sockets[0].getsockname()[1]
+        if is_trusted:
+            for _ in range(3):
+                assert await made.ask() == (200, b"hi")
+            assert made.connections == 1
+        else:
+            with pytest.raises(UpstreamFailed) as caught:
+                await made.ask()
+            assert caught.value.refusal.code == "upstream_unreachable"
+            assert "CERTIFICATE_VERIFY_FAILED" in caught.value.cause
+            assert made.sent == 0
+        await made.client.close()
+        server.close()
+        await asyncio.sleep(0.05)
+
+    asyncio.run(running())

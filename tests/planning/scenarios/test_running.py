@@ -54,7 +54,7 @@ def case(expect: str, call: str = f'{OPUS}, project = "search"', given: str = ""
     ("expect", "said"),
     [
         ('decision = "allowed"', "the call was refused, not allowed"),
-        ('decision = "waits"', "the call was refused, not waits for other calls"),
+        ('decision = "waits"', "the call was refused and does not wait"),
         ('budget = "day"', 'budget is "search-day", not "day"'),
         ('reason = "mission_ended"', 'reason is "budget_exceeded", not "mission_ended"'),
         ('state = "warning"', 'state is "exceeded", not "warning"'),
@@ -129,7 +129,7 @@ def test_what_cases_touch_is_known() -> None:
         Item("each-dev", "wait"),
     }
     assert {*coverage.missing} == missing
-    assert Item("told", "limit") in coverage.touched
+    assert Item("watched", "limit") in coverage.touched
     assert round(coverage.percent) == round(100 * (1 - 4 / len(coverage.items)))
 
 

@@ -192,10 +192,11 @@ def import_new(
     if not is_asked and not is_own(runtime):
         imported.left_out = str(runtime.ledger_path)
         return imported
-    from corvus.cli.usage import progress
+    from corvus.cli.import_notes import progress, saying_when_stopped
 
     try:
-        _import(runtime, logs, imported, progress() if shows_progress else nullcontext())
+        with saying_when_stopped(lambda: imported.new):
+            _import(runtime, logs, imported, progress() if shows_progress else nullcontext())
     except PolicyError as fault:
         imported.faults.append(str(fault))
     return imported

@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Iterable
 from typing import Any
 
+import typer
 from typer.core import TyperCommand
 
 
@@ -90,6 +91,32 @@ def config_keys(incomplete: str) -> list[tuple[str, str]]:
 
     found = ((shown(route), str(node(route).get("description", ""))) for route in routes())
     return [(key, text) for key, text in found if key.startswith(incomplete)]
+
+
+def settings_of_config(incomplete: str) -> list[tuple[str, str]]:
+    """Return the keys that begin as typed, each with the sign before its value."""
+    return [(f"{key}=", text) for key, text in config_keys(incomplete)]
+
+
+def report_names(incomplete: str) -> list[tuple[str, str]]:
+    """Return the reports that begin as typed, by their short names, with what they tell."""
+    return [(one.value, one.help or "") for one in report_items(incomplete)]
+
+
+def parameters_of_report(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Return the parameters of the report that was named, each with the sign before its value."""
+    from corvus.base.errors import PolicyError
+    from corvus.reporting.catalog import load_catalog
+
+    named = context.params.get("name") or next(iter(context.args), None)
+    if not isinstance(named, str):
+        return []
+    try:
+        report = load_catalog(context.params.get("reports_dir")).find(named)
+    except PolicyError:
+        return []
+    found = ((f"{one.name}=", one.description) for one in report.header.parameters)
+    return [(name, text) for name, text in found if name.startswith(incomplete)]
 
 
 def report_items(incomplete: str) -> list[Any]:

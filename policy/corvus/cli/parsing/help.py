@@ -1,15 +1,24 @@
-"""Makes help say what its texts say: typer reads markup in them, and gives flags a type.
+"""Makes help say what its texts say: typer reads markup in them, and names types as Python does.
 
 Without it `[cost.prices]` in a help text is taken for a style and swallowed, a flag is shown as if
-it took a value, and an argument stands in braces.
+it took a value, an option as one that takes a `<list[Path]>`, and an argument stands in braces.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from rich.markup import escape
+
+_NAMES: Final = {
+    "str": "TEXT",
+    "int": "NUMBER",
+    "int range": "NUMBER",
+    "float": "NUMBER",
+    "Path": "PATH",
+    "path": "PATH",
+}
 
 
 def plain_help(command: Any, context: Any = None) -> Any:
@@ -29,8 +38,7 @@ def plain_help(command: Any, context: Any = None) -> Any:
     for parameter in (*command.params, *([asks_for_help] if asks_for_help else [])):
         if text := getattr(parameter, "help", None):
             parameter.help = escape(text)
-        if getattr(parameter, "is_flag", False):
-            parameter.display_type_rich = _no_type
+        parameter.display_type_rich = partial(_type_shown, parameter)
         if parameter.param_type_name == "argument":
             parameter._usage_display_name = partial(_in_usage, parameter)
     for inner in getattr(command, "commands", {}).values():
@@ -38,8 +46,19 @@ def plain_help(command: Any, context: Any = None) -> Any:
     return command
 
 
-def _no_type(ctx: Any) -> None:
-    """Return what is shown as the type of a flag."""
+def value_name(parameter: Any, context: Any) -> str:
+    """Return what the value of an option is called: `PATH`, `TEXT`, `NUMBER`, or the choices."""
+    if parameter.metavar:
+        return str(parameter.metavar)
+    inner: str = parameter.display_type(context).strip("<>").removeprefix("list[").rstrip("]")
+    return _NAMES.get(inner, inner)
+
+
+def _type_shown(parameter: Any, ctx: Any) -> str | None:
+    """Return what is shown as the type; a flag has none, and an argument is named by its own."""
+    if getattr(parameter, "is_flag", False) or parameter.param_type_name == "argument":
+        return None
+    return escape(value_name(parameter, ctx))
 
 
 def _in_usage(argument: Any) -> str:

@@ -10,6 +10,7 @@ import typer
 
 from corvus.cli.exits import Exit
 from corvus.cli.options import Config, LedgerPath, Sets, Since, opened, require_books
+from corvus.cli.output import counting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,7 +101,9 @@ def _bisected(
     if call is None:
         return None
     first = min(first, instant_at(call.requested_us))
-    return Bisected(call, first, tuple(bisection.remedies(call)))
+    with counting("changes") as bar:
+        remedies = bisection.remedies(call, bar or (lambda done, of: None))
+    return Bisected(call, first, tuple(remedies), bisection.stopped_by(call))
 
 
 def _events(runtime: Runtime, since: datetime) -> Sequence[RecordedEvent]:

@@ -33,16 +33,21 @@ class Bisected(NamedTuple):
         call: The call that is to be stopped.
         since: What else is refused counts from here on.
         remedies: Changes that would have stopped it.
+        already: Budgets whose present limit would have stopped it.
     """
 
     call: RecordedCall
     since: datetime
     remedies: tuple[Remedy, ...]
+    already: tuple[str, ...] = ()
 
 
 def as_text(found: Bisected, runtime: Runtime) -> str:
     """Return what was found for a person."""
     lines = [escape(f"incident: {_call_words(found.call)}")]
+    if found.already:
+        names = escape(", ".join(found.already))
+        lines.append(f"As the policy is now, it would be stopped: by {names}.")
     if not found.remedies:
         lines.append("No limit of a budget that counts this call would have stopped it.")
         return "\n".join(lines)
@@ -224,6 +229,7 @@ def as_body(found: Bisected, runtime: Runtime) -> dict[str, object]:
             "held_nano_usd": str(request.estimate_nano_usd or 0),
             "cost_nano_usd": None if call.cost_nano_usd is None else str(call.cost_nano_usd),
         },
+        "already_stopped_by": [*found.already],
         "since": found.since.isoformat(),
         "changes": [_body(each, runtime) for each in found.remedies],
     }

@@ -104,7 +104,7 @@ def run_tests(
         shows_coverage=coverage or fail_under is not None,
         exit_code=int(_exit_code(run.broken or run.unmatched, run.failed or is_low)),
     )
-    _write(_report(run, output, colour=file is None and _has_colour(), verbose=verbose), file)
+    _give(run, output, file, verbose=verbose)
     if is_low:
         said = f"coverage is {least:.0f} %, and --fail-under asks for {fail_under:g} %"
         print(said, file=sys.stderr)
@@ -129,24 +129,39 @@ def _run(
     paths: Sequence[str], config: Sequence[Path], sets: Sequence[str], wanted: str | None
 ) -> tuple[TestRun, float]:
     """Run the files that were named; return what came of it, and the least coverage, percent."""
-    from corvus.cli.policies.test_files import Policies, TestRun, no_files, run_files, test_files
+    from corvus.cli.policies import test_files as files_of
+    from corvus.cli.policies.test_files import Policies, TestRun
     from corvus.cli.policies.test_outputs import coverage_of
+    from corvus.diagnostics.plain import escape
 
     began = perf_counter()
     policies = Policies(config, sets)
-    files = test_files(paths, config)
-    runs = tuple(run_files(files, policies, wanted))
-    unmatched = () if files else (no_files(paths),)
-    run = TestRun(runs, policies.opened, unmatched, perf_counter() - began)
+    files = files_of.test_files(paths, config)
+    runs = tuple(files_of.run_files(files, policies, wanted))
+    run = TestRun(runs, policies.opened, seconds=perf_counter() - began)
+    if not files:
+        run = run._replace(unmatched=(files_of.no_files(paths),))
+    elif wanted is not None and not run.results and not run.broken:
+        run = run._replace(unmatched=(files_of.no_case(wanted),))
+    for tested in run.tested:
+        if not tested.runtime.policy.enabled:
+            shown = escape(tested.runtime.config_shown)
+            said = f"cost.enabled is not true in {shown}: no budget refuses anything"
+            print(f"warning: {said}", file=sys.stderr)
     return run, min((coverage_of(tested).percent for tested in run.tested), default=100.0)
 
 
-def _report(run: TestRun, output: str, *, colour: bool, verbose: bool) -> str:
+def _give(run: TestRun, output: str, file: Path | None, *, verbose: bool) -> None:
+    """Write a report, but never over a test file."""
     from corvus.cli.policies.test_outputs import REPORTS, report_text
 
+    tests = {os.path.realpath(each.file) for each in run.files}
+    if file is not None and os.path.realpath(file) in tests:
+        raise typer.BadParameter(f"{file} is a test file: name another one", param_hint="--output")
     if output == "text":
-        return report_text(run, colour=colour, verbose=verbose)
-    return REPORTS[output](run)
+        _write(report_text(run, colour=file is None and _has_colour(), verbose=verbose), file)
+    else:
+        _write(REPORTS[output](run), file)
 
 
 def _exit_code(is_broken: object, has_failed: object) -> Exit:
@@ -165,9 +180,7 @@ def _write(text: str, file: Path | None) -> None:
     if file is None:
         print(text)
         return
-    try:
-        file.write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")
-    except OSError as fault:
-        raise typer.BadParameter(
-            f"{file} cannot be written: {fault.strerror or fault}", param_hint="--output"
-        ) from fault
+    from corvus.base.files import whole_file
+
+    with whole_file(file) as path:
+        path.write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")

@@ -15,6 +15,7 @@ from corvus.config.layers.locate import NAME, locate
 from corvus.config.toml.document import Document, read_bytes, read_document, source_text
 from corvus.config.toml.explain import to_diagnostic, without_text
 from corvus.config.toml.finding import Finding, ValueOf
+from corvus.config.toml.values import quoted
 from corvus.diagnostics.model import ConfigError, Diagnostic
 from corvus.planning.scenarios.fitting import report_misfits
 from corvus.planning.scenarios.judging import Mismatch
@@ -147,7 +148,7 @@ class Policies:
         found = locate(environment=home, directory=folder).paths
         if not found or found[0].name != NAME:
             raise ConfigError(
-                f"no corvus.toml beside {file} or above: name the config under test with --config, "
+                f"no corvus.toml next to {file} or above: name the config under test by --config, "
                 'or in the file by `config = "…"`'
             )
         return found
@@ -225,6 +226,16 @@ def _failure(result: CaseResult, mismatch: Mismatch, document: Document) -> Diag
         ((ValueOf((*result.route, "name")), "of this case"),),
     )
     return to_diagnostic(finding, document.file, document.span, document.quotes())
+
+
+def no_case(wanted: str) -> Diagnostic:
+    """Return what is said where no case has the words in its name that are wanted."""
+    return without_text(
+        "no-file-matched",
+        f"no case has {quoted(wanted)} in its name",
+        "--case",
+        "Without --case all cases are run; --verbose shows their names.",
+    )
 
 
 def no_files(arguments: Sequence[str]) -> Diagnostic:

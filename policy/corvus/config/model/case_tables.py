@@ -1,6 +1,6 @@
 """The tables of a policy test: cases, each of a call or of steps, and what they must come to.
 
-A test file is a document of its own, which people write beside their config; the settings know
+A test file is a document of its own, which people write next to their config; the settings know
 nothing of it. Its budgets are those of a policy, which is not known here.
 """
 

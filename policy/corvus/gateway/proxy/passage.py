@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from corvus.base.time import Clock
-from corvus.calls.flight import Command, Flight, Settle, StopUpstream
+from corvus.calls.flight import Command, Flight, Relay, Settle, StopUpstream
 from corvus.calls.settle import Settler, relayed
 from corvus.gateway.exchange import Outlet
 from corvus.gateway.proxy.answer import Answer
@@ -123,6 +123,8 @@ class Passage:
 
     async def _obey(self, commands: Sequence[Command], *, is_left: bool = False) -> bytes:
         """Do what the flight says; return the bytes to relay."""
+        if len(commands) == 1 and isinstance(commands[0], Relay):
+            return commands[0].data
         if (
             any(isinstance(command, StopUpstream) for command in commands)
             and self._answer is not None

@@ -98,6 +98,8 @@ class Pool:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 wire = await self._connected(origin)
+            if not wire.is_free:
+                raise ConnectionResetError(f"{origin.host} has closed the connection at once")
         except BaseException:
             self._wake()
             raise

@@ -34,6 +34,7 @@ from corvus.calls.routes import (
 )
 from corvus.calls.settle import Settler
 from corvus.gateway.asgi import Scope, header_names
+from corvus.gateway.body import AT_ONCE_BYTES
 from corvus.gateway.exchange import Outlet
 from corvus.gateway.guards import TOKEN, TOKEN_FROM
 from corvus.gateway.paths import is_greeting
@@ -207,17 +208,17 @@ class Proxy:
         assert isinstance(call, MeteredCall), "free calls are not admitted"
         caller = self._fixed.joined_by(scope) if self._fixed else caller_of(scope)
         gate = Gate(governor, **caller.options(self._session_of(governor, scope)))
-        proposal = gate.propose(
+        serves = partial(self._upstreams.serves, upstream, call.kind)
+        propose = partial(
+            gate.propose,
             _as_sent(call, scope),
             body,
             _header(scope, "content-encoding"),
             host=target.host,
-            upstream=Destination(
-                upstream.name,
-                partial(self._upstreams.serves, upstream, call.kind),
-                upstream.deployments,
-            ),
+            upstream=Destination(upstream.name, serves, upstream.deployments),
         )
+        is_large = len(body) > AT_ONCE_BYTES  # others wait meanwhile
+        proposal = await asyncio.to_thread(propose) if is_large else propose()
         if isinstance(proposal, Refusal):
             raise CallRefused(proposal)
         decision, proposal = await gate.aadmit(proposal)

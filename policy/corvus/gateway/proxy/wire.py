@@ -82,7 +82,7 @@ class Wire(asyncio.Protocol):
         self._answer = None
         self._method = method
         self._headers = []
-        self._unread_bytes = 0
+        self._unread_bytes = self._unsent_bytes = 0
         self._has_read_nothing = True
         self._has_length = self._is_interim = self._is_over = False
         self._read_at = self._loop.time()
@@ -148,7 +148,9 @@ class Wire(asyncio.Protocol):
         if self._answer is not None:
             return
         name = name.lower()
-        if name == b"content-length" or (name == b"transfer-encoding" and b"chunked" in value):
+        if name == b"content-length" or (
+            name == b"transfer-encoding" and b"chunked" in value.lower()
+        ):
             self._has_length = True
         self._headers.append((name, value))
 

@@ -233,6 +233,15 @@ class ArchivePlace:
             ) from fault
 
 
+def require_reachable(url: str) -> None:
+    """Refuse a URL that this install has no library for; nothing there is looked at.
+
+    Raises:
+        LedgerError: As for ``ArchivePlace``.
+    """
+    _connected(url, os.getpid())
+
+
 @lru_cache(maxsize=64)
 def _connected(url: str, process: int) -> ArchivePlace:
     return ArchivePlace(url)

@@ -15,7 +15,7 @@ from corvus.config.model.case_tables import ExpectTable
 from corvus.config.toml.values import Route
 from corvus.events import Event, ThresholdReached
 from corvus.model.budget import Budget, Rung, part_named
-from corvus.model.decision import BudgetStatus, Decision
+from corvus.model.decision import BudgetStatus, Decision, Denial
 from corvus.planning.scenarios.queue import MadeCall
 from corvus.planning.scenarios.sums import StatedSum, SumOf, Sums, stated_sums
 from corvus.store.api import StoredBalance
@@ -52,24 +52,33 @@ def judge_call(expect: ExpectTable, route: Route, made: MadeCall) -> Iterator[Mi
     is_about_first = expect.decision in _FIRST.values()
     decision = made.asked if is_about_first or made.decision is None else made.decision
     word = decision_word(made, first=is_about_first)
-    told = words_of(made, decision, word)
+    reply = words_of(made, decision, word)
     if expect.decision is not None and word != expect.decision:
         yield Mismatch(
             (*route, "decision"),
-            f"the call {_PAST[word]}, not {_PAST[expect.decision].removeprefix('was ')}",
+            f"the call {_PAST[word]}{_NOT[expect.decision]}",
             f'got "{word}"',
-            told,
+            reply,
         )
         return  # all else follows from it
+    if expect.decision == "refused" and expect.reason is None and not _is_by_budget(decision):
+        assert decision.denial is not None, "it was refused"
+        yield Mismatch(
+            (*route, "decision"),
+            f"the call was refused, but by no budget: {decision.denial.value}",
+            "by no budget",
+            (*reply, f'Where that is meant, write `reason = "{decision.denial.value}"`.'),
+        )
+        return
     rungs = (made.paused,) if is_about_first and made.paused else decision.rungs
     got = _facts(decision, word)
     for key, value in got.items():
         wanted = getattr(expect, key)
         if wanted is not None and wanted != value:
-            yield _differs(route, key, wanted, value, told)
+            yield _differs(route, key, wanted, value, reply)
     if expect.rungs is not None and [*rungs] != [Rung(rung) for rung in expect.rungs]:
-        yield _differs(route, "rungs", expect.rungs, [rung.value for rung in rungs], told)
-    yield from _judge_rest(expect, route, decision, told)
+        yield _differs(route, "rungs", expect.rungs, [rung.value for rung in rungs], reply)
+    yield from _judge_rest(expect, route, decision, reply)
 
 
 _PAST = {
@@ -79,6 +88,13 @@ _PAST = {
     "asks": "asks a person",
 }
 """What became of a call, in a sentence."""
+_NOT = {
+    "allowed": ", not allowed",
+    "refused": ", not refused",
+    "waits": " and does not wait",
+    "asks": " and does not ask",
+}
+"""The end of that sentence, where something else was expected."""
 
 
 def decision_word(made: MadeCall, *, first: bool = False) -> str:
@@ -120,6 +136,10 @@ def status_words(status: BudgetStatus) -> str:
     )
 
 
+def _is_by_budget(decision: Decision) -> bool:
+    return decision.denial is Denial.BUDGET_EXCEEDED
+
+
 def _facts(decision: Decision, word: str) -> dict[str, object]:
     """Return what a decision came to, by the keys of an expectation that compare as they are."""
     governing = decision.governing
@@ -134,31 +154,33 @@ def _facts(decision: Decision, word: str) -> dict[str, object]:
 
 
 def _judge_rest(
-    expect: ExpectTable, route: Route, decision: Decision, told: tuple[str, ...]
+    expect: ExpectTable, route: Route, decision: Decision, reply: tuple[str, ...]
 ) -> Iterator[Mismatch]:
     governing = decision.governing
     if expect.part is not None:
         part = governing.part if governing is not None else ""
         per = governing.budget.per if governing is not None else ()
         if part_named(per, expect.part) != part:
-            yield _differs(route, "part", expect.part, part_words(part) or None, told)
+            yield _differs(route, "part", expect.part, part_words(part) or None, reply)
     if expect.message is not None:
         text = denial_text(decision) if decision.denial is not None else ""
         if not glob_matches(expect.message, text):
-            yield Mismatch((*route, "message"), "the refusal says something else", "no match", told)
+            yield Mismatch(
+                (*route, "message"), "the refusal says something else", "no match", reply
+            )
     if expect.waited_seconds is not None:
         waited = Decimal(str(decision.waited_seconds))
         if abs(waited - expect.waited_seconds) > _SECONDS_APART:
             wanted = expect.waited_seconds.normalize()
-            yield _differs(route, "waited_seconds", wanted, waited.normalize(), told)
+            yield _differs(route, "waited_seconds", wanted, waited.normalize(), reply)
 
 
 def judge_action(expect: ExpectTable, route: Route, answer: ActionAnswer) -> Iterator[Mismatch]:
     """Yield what of an expectation an action did not come to."""
     verdict = answer.decision.verdict.value
     if expect.verdict is not None and expect.verdict != verdict:
-        told = (f"The reason: {answer.decision.reason}.",)
-        yield _differs(route, "verdict", expect.verdict, verdict, told)
+        reply = (f"The reason: {answer.decision.reason}.",)
+        yield _differs(route, "verdict", expect.verdict, verdict, reply)
 
 
 def judge_alerts(expect: ExpectTable, route: Route, events: Sequence[Event]) -> Iterator[Mismatch]:
@@ -172,7 +194,7 @@ def judge_alerts(expect: ExpectTable, route: Route, events: Sequence[Event]) -> 
     wanted = {name: sorted(percents) for name, percents in expect.alerts.items() if percents}
     got = {name: sorted({*percents}) for name, percents in reached.items()}
     if wanted != got:
-        told = "; ".join(
+        reply = "; ".join(
             f"{name} came to {', '.join(f'{percent} %' for percent in percents)}"
             for name, percents in got.items()
         )
@@ -180,7 +202,7 @@ def judge_alerts(expect: ExpectTable, route: Route, events: Sequence[Event]) -> 
             (*route, "alerts"),
             "other thresholds were reported",
             "not these",
-            (f"{told or 'No budget came to a threshold'}.",),
+            (f"{reply or 'No budget came to a threshold'}.",),
         )
 
 
@@ -222,11 +244,11 @@ def _measured(each: SumOf, *, is_held: bool) -> Callable[[StoredBalance], int]:
 
 
 def _differs(
-    route: Route, key: str, wanted: object, got: object, told: tuple[str, ...]
+    route: Route, key: str, wanted: object, got: object, reply: tuple[str, ...]
 ) -> Mismatch:
     name = key.replace("_", " ")
     said = _shown(got)
-    return Mismatch((*route, key), f"{name} is {said}, not {_shown(wanted)}", f"got {said}", told)
+    return Mismatch((*route, key), f"{name} is {said}, not {_shown(wanted)}", f"got {said}", reply)
 
 
 def _shown(value: object) -> str:

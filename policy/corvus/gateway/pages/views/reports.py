@@ -15,7 +15,7 @@ from corvus.gateway.pages.span import Span, span_of
 from corvus.gateway.pages.summary import answer
 from corvus.gateway.pages.views.sessions import FIRST_OF_CALLS
 from corvus.reporting.catalog import Report, load_catalog
-from corvus.reporting.drawing import svg
+from corvus.reporting.drawing import Drawing
 from corvus.reporting.header import Header
 from corvus.reporting.parameters import Parameter, ParameterType
 from corvus.reporting.table import Table
@@ -129,12 +129,13 @@ def chart_file(request: PageRequest, name: str) -> str:
     table = answer(request, found.name, **given_of(request.query))
     drawn = drawn_of(request, found.header.chart, table or Table((), ()))
     rows = drawn.rows if drawn else ()
-    return svg(
+    drawing = Drawing(
         title(request, found),
         [name for name, _, _ in rows],
         [text for _, text, _ in rows],
         [amount for _, _, amount in rows],
     )
+    return drawing.svg()
 
 
 def _pager(request: PageRequest, header: Header, table: Table) -> Pager | None:
