@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import litellm as library
 import pytest
@@ -40,7 +40,7 @@ HELLO: Any = [{"role": "user", "content": "hi"}]
 def _connections() -> Iterator[None]:
     """Close the connections that LiteLLM keeps for as long as a process lives."""
     yield
-    kept: Any = library.in_memory_llm_clients_cache.cache_dict  # pyright: ignore[reportUnknownMemberType] - its types are open
+    kept = cast("Any", library.in_memory_llm_clients_cache).cache_dict
     for client in [*kept.values(), library.module_level_client]:
         if isinstance(client, HTTPHandler):
             client.close()
