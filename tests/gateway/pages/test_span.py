@@ -106,6 +106,20 @@ def test_the_last_so_many_are_whole_ones_and_the_present_one_is_among_them(
     assert tuple(f"{one:%Y-%m-%d}" for one in found) == (first, end)
 
 
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("0001", "9999", "9999-12-31", "1969", "last-9999-years", "last-9999-days", "99999w"),
+        *("٣d", "7d ", " today", "TODAY", "2026-W54", "2026-02-30", "-1d", "1e3d", "now", "\x00"),
+        "2026-11-29T25:00",
+    ],
+)
+def test_no_word_breaks_a_page(service: Service, word: str) -> None:
+    for name in ("since", "until"):
+        found = span(service, **{name: word})
+        assert found.label
+
+
 def test_every_preset_is_a_time() -> None:
     for word in PRESETS:
         first, end = named_span(word, NOW, UTC)
