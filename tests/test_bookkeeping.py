@@ -286,6 +286,24 @@ def test_a_ledger_that_lost_what_it_had_is_refused_until_the_loss_is_accepted(
     assert recorded(runtime) == (1, 4 * CENT)
 
 
+def test_verify_tells_a_roll_up_that_is_not_what_was_recorded_and_rebuild_mends_it(
+    opened: Callable[..., Runtime],
+) -> None:
+    """LED-5: reports would answer from it."""
+    runtime = opened()
+    with runtime.governor() as governor:
+        spend(governor, 100)
+    runtime.bookkeeping.drain()
+    assert runtime.bookkeeping.verify().is_sound
+    with open_file(runtime.ledger_path, write=True) as ledger:
+        ledger.connection.execute("UPDATE caller_usage SET cost_nano_usd = cost_nano_usd + 1")
+    words = "caller_usage is not what the records come to"
+    assert runtime.bookkeeping.verify().findings == (("roll-up-differs", words),)
+    rebuilt = runtime.bookkeeping.rebuild("ana", None)
+    assert (rebuilt.roll_ups, rebuilt.is_sound) == (("caller_usage",), True)
+    assert runtime.bookkeeping.verify().is_sound
+
+
 def test_a_rebuild_does_not_call_an_audit_whole_that_has_lost_its_beginning(
     opened: Callable[..., Runtime],
 ) -> None:

@@ -4,6 +4,7 @@ Nothing is sent anywhere. The calls are governed by corvus.toml, under a clock t
 """
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
 
 from corvus import Usage, open_runtime
@@ -48,3 +49,5 @@ with runtime.governor() as governor:
                     call(model, name, who, "claude-code", 20_000 + 6_000 * place)
     governor.keep_up()
 runtime.bookkeeping.drain()
+for file in Path().glob("month.duckdb.store*"):  # of a month that is over, the ledger is enough
+    file.unlink()

@@ -41,10 +41,15 @@ REFUSED_ALREADY = {
     "notify test": "notify test",
     "notify flush": "notify flush",
     "store move": "store move other.duckdb",
+    "policy bisect": "policy bisect",
+    "policy test": "policy test",
+    "pr": "pr",
+    "prove": "prove",
 }
-"""What is refused for another reason before: no terminal, no bill, no target, nothing to move."""
+"""What is refused for another reason before: no terminal, no bill, no branch, nothing to move."""
 REFUSED = {
     "today": "today --no-import",
+    "plan": "plan",
     "sql": "sql SELECT",
     "approve": f"approve {ID}",
     "usage export": "usage export",

@@ -9,10 +9,11 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import litellm as library
 import pytest
+from litellm.llms.custom_httpx.http_handler import HTTPHandler
 
 from corvus import BudgetExceeded, Governor, UnpricedModel
 from corvus.clients.litellm import BudgetLogger
@@ -33,6 +34,17 @@ CHAT = Decimal("0.0018")  # 600 input at $1, 400 cached at $0.5, 500 output at $
 MESSAGES = Decimal("0.0021")  # 1000 input, 200 cached, 500 output
 pytestmark = pytest.mark.filterwarnings("ignore")  # LiteLLM warns of itself, and of pydantic
 HELLO: Any = [{"role": "user", "content": "hi"}]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _connections() -> Iterator[None]:
+    """Close the connections that LiteLLM keeps for as long as a process lives."""
+    yield
+    kept = cast("Any", library.in_memory_llm_clients_cache).cache_dict
+    for client in [*kept.values(), library.module_level_client]:
+        if isinstance(client, HTTPHandler):
+            client.close()
+    kept.clear()
 
 
 @pytest.fixture(autouse=True)

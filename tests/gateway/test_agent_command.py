@@ -106,6 +106,7 @@ def test_calls_of_the_command_are_governed_and_summed_up(
     assert surface in subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.nightly
 def test_a_run_ends_with_a_few_lines_and_says_nothing_when_it_is_quiet(desk: Desk) -> None:
     done = desk.run("--session", "s-1", "--mission", "m-1", *caller(2))
     _, _, summary = done.stderr.partition("ended with 0\n")
@@ -117,6 +118,7 @@ def test_a_run_ends_with_a_few_lines_and_says_nothing_when_it_is_quiet(desk: Des
     assert (done.returncode, done.stdout, done.stderr) == (0, "Hi\nHi\n", "")
 
 
+@pytest.mark.nightly
 def test_a_quiet_run_says_what_went_wrong(desk: Desk) -> None:
     unused = desk.run("-q", "--", "true")
     assert unused.stderr.startswith("corvus: 0 calls went through the proxy")
@@ -202,6 +204,7 @@ def test_a_model_without_a_price_is_told_to_programs_with_the_lines_to_paste(des
     assert (error["code"], error["message"]) == ("unpriced_model", denial["message"])
 
 
+@pytest.mark.nightly
 def test_a_denial_that_the_command_gets_over_is_its_own_affair(desk: Desk) -> None:
     desk.limit("0.6")
     script = CALL.replace("sys.exit(7)", "sys.exit(0)")
@@ -211,6 +214,7 @@ def test_a_denial_that_the_command_gets_over_is_its_own_affair(desk: Desk) -> No
     assert done.stdout.endswith("402\n")
 
 
+@pytest.mark.nightly
 def test_a_command_that_got_nothing_but_refusals_was_stopped_by_its_budget(desk: Desk) -> None:
     """Whatever it says of itself: a script that swallows every error has done nothing."""
     desk.limit("0.001")
@@ -239,6 +243,7 @@ print(line.getresponse().status)
     assert all(line.startswith("corvus: ") for line in done.stderr.splitlines())
 
 
+@pytest.mark.nightly
 def test_a_run_whose_calls_were_refused_unread_says_why_and_not_that_none_came(desk: Desk) -> None:
     done = desk.run("--", sys.executable, "-c", CALL.replace('"model": "m", ', ""), "1")
     assert (done.stdout, done.returncode) == ("400\n", 7)

@@ -44,6 +44,7 @@ STATUSES = {
     "OutcomeUnknown": 503,
     "StoreMoved": 503,
     "StoreMoveRefused": 409,
+    "ProofRefused": 409,
     "StoreTooNew": 503,
     "StoreCorrupt": 503,
     "PostgresNotInstalled": 503,

@@ -242,3 +242,20 @@ def test_the_mark_is_in_the_records(shadowed: MakeShadowed) -> None:
     mark = mark_of(tags[MARK])
     assert mark is not None
     assert (mark.outcome, mark.budget) == ("refused", "day")
+
+
+def test_a_call_that_it_refuses_opens_no_window(shadowed: MakeShadowed) -> None:
+    """Else the windows of the shadow would begin with calls that it has not admitted."""
+    shadow = ON + (
+        '[[cost.budgets]]\nname = "bob"\nperiod = "day"\nlimit_usd = 0.01\n'
+        'match = { user = "bob" }\n'
+        '[[cost.budgets]]\nname = "hour"\nwindow = "1h"\nlimit_calls = 1\n'
+    )
+    bench = shadowed(WIDE, shadow)
+    bench.spend("0.1", user="bob")
+    bench.clock.move(timedelta(minutes=30))
+    bench.spend("0.1", user="ada")
+    bench.clock.move(timedelta(minutes=40))
+    bench.spend("0.1", user="ada")
+    assert bench.counts() == {"refused bob": "1 $0.1", "refused hour": "1 $0.1"}
+    assert bench.governor.engine.recount(write=False) == []

@@ -6,7 +6,8 @@ import tomllib
 
 import pytest
 
-from tests.lsp.views import items, offered
+from corvus.lsp.completion import complete
+from tests.lsp.views import items, offered, view_of
 
 BUDGET = '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 5\n'
 
@@ -104,3 +105,9 @@ def test_nothing_is_offered_in_a_text_of_several_lines(quotes: str) -> None:
     for inside in ("|", "\n|", "\n[|", "\nda|", "\n[cost]\nenabled = |", "\n# corvus: ignore[|"):
         for end in (f"\n{quotes}\n", "\n"):
             assert offered(f"[cost]\nx = {quotes}{inside}{end}") == {}
+
+
+def test_settings_are_not_offered_in_a_policy_test() -> None:
+    view = view_of("[[case]]\n\n", name="budgets.test.toml")
+    assert [found.code for found in view.checked.diagnostics] == ["missing-key"]
+    assert complete(view, view.text.range(9, 9).start).items == []

@@ -13,11 +13,13 @@ from corvus.lsp.text import UTF16, Text
 from corvus.lsp.view import View
 
 
-def view_of(text: str, spend: Mapping[str, BudgetSpend] | None = None) -> View:
-    """Return a view of a text that is ``corvus.toml``, checked."""
-    checked = check_text(text.encode(), "corvus.toml")
+def view_of(
+    text: str, spend: Mapping[str, BudgetSpend] | None = None, name: str = "corvus.toml"
+) -> View:
+    """Return a view of a text that is ``corvus.toml``, or has another name, checked."""
+    checked = check_text(text.encode(), name)
     source, known = Text(text, UTF16, 1), spend or {}
-    return View("file:///corvus.toml", "corvus.toml", source, checked, Options(), known, False)
+    return View(f"file:///{name}", name, source, checked, Options(), known, False)
 
 
 def items(text: str) -> dict[str, types.CompletionItem]:

@@ -44,19 +44,22 @@ def told(tally: Tally) -> tuple[object, ...]:
     )
 
 
-def planned(runtime: Runtime, after: Policy, since: timedelta) -> Plan:
+def planned(runtime: Runtime, policies: tuple[Policy, Policy], since: timedelta) -> Plan:
     span = Span(START + since, runtime.clock.now() + timedelta(days=1))
-    old, new = (Side(each, runtime.books, "") for each in (runtime.policy, after))
+    old, new = (Side(each, runtime.books, "") for each in policies)
     with runtime.ledger() as ledger:
         return planning.plan(ledger, old, new, span)
 
 
 def varied(policy: Policy, random: Random) -> Policy:
-    """Return a policy with other limits and ladders, in which some budgets bind now and then."""
+    """Return a policy with other limits and ladders, in which one or two budgets may bind."""
+    tight = random.sample([budget.name for budget in policy.budgets], 2)
     budgets = tuple(
         replace(
             budget,
-            limit=int(budget.limit * random.choice([0.4, 0.7, 1, 1, 1.3, 4])),
+            limit=int(
+                budget.limit * (random.choice([0.3, 0.6, 0.9]) if budget.name in tight else 50)
+            ),
             on_exceeded=random.choice(
                 [(), (Rung.CAP,), (Rung.CAP, Rung.WAIT), (Rung.WAIT,), budget.on_exceeded]
             ),
@@ -64,7 +67,8 @@ def varied(policy: Policy, random: Random) -> Policy:
         for budget in policy.budgets
     )
     wait_seconds = random.choice([0, 30, 600])
-    return replace(policy, budgets=budgets, wait_seconds=wait_seconds)
+    downgrade = random.choice([(), (), (), policy.downgrade])
+    return replace(policy, budgets=budgets, wait_seconds=wait_seconds, downgrade=downgrade)
 
 
 def choose_all(sums: Sums, *_: object) -> int:
@@ -77,12 +81,12 @@ def refute(folder: Path, seed: int, steps: int, monkeypatch: pytest.MonkeyPatch)
     runtime = run(folder, seed, steps, LOOSE)
     random, evaluated = Random(seed), list[int]()
     for _ in range(6):
-        after = varied(runtime.policy, random)
+        policies = varied(runtime.policy, random), varied(runtime.policy, random)
         since = timedelta(hours=random.choice([0, 5, 20]))
-        screened = planned(runtime, after, since)
+        screened = planned(runtime, policies, since)
         with monkeypatch.context() as patch:
             patch.setattr(planning, "_choose", choose_all)
-            whole = planned(runtime, after, since)
+            whole = planned(runtime, policies, since)
         assert screened.totals == whole.totals
         assert told(screened.tally_after) == told(whole.tally_after), seed
         assert screened.tally_before is not None

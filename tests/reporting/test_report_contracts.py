@@ -68,6 +68,7 @@ PARAMETERS: dict[str, dict[str, object]] = {
     "spend/unpriced": {},
     "spend/blocks": {"as_of": "2026-04-07T03:00:00Z", "zone": "Asia/Kathmandu"},
     "spend/by-branch": {},
+    "spend/on-branch": {"branch": "one", "repository": "a", "since": "2026-04-01"},
     "spend/by-commit": {},
     "spend/by-hour": {"zone": "America/New_York"},
     "spend/by-pull-request": {"since": "2026-04-01"},

@@ -52,6 +52,7 @@ EXITS = {
     "PostgresNotInstalled": Exit.USAGE,
     "StoreMoved": Exit.LEDGER_UNAVAILABLE,
     "StoreMoveRefused": Exit.USAGE,
+    "ProofRefused": Exit.USAGE,
     "LedgerError": Exit.LEDGER_UNAVAILABLE,
     "LedgerLocked": Exit.LEDGER_UNAVAILABLE,
     "LedgerTooNew": Exit.LEDGER_UNAVAILABLE,

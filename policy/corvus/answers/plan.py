@@ -56,6 +56,11 @@ _EFFECTS = closed(
         "asked": _COUNT,
         "lifted": _COUNT,
         "first": nullable(_CALL),
+        "denials": {
+            "type": "object",
+            "additionalProperties": COUNT,
+            "description": "Calls refused, by why.",
+        },
         "users": {
             "type": "object",
             "additionalProperties": COUNT,

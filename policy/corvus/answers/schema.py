@@ -12,6 +12,7 @@ from corvus.answers.denial import denial_document
 from corvus.answers.plan import plan_document
 from corvus.answers.policy_tests import policy_bisect_document, policy_test_run_document
 from corvus.answers.prices import price_document
+from corvus.answers.proof import proof_document
 from corvus.answers.shape import COUNT, Schema, array, closed, document, nullable, words
 from corvus.answers.store import (
     ledger_reclaim_document,
@@ -81,6 +82,7 @@ def published() -> dict[str, Schema]:
         "policy-bisect": policy_bisect_document(),
         "policy-test-run": policy_test_run_document(),
         "price": price_document(),
+        "proof": proof_document(),
         "usage-record": usage_record_document(),
         "store-status": store_status_document(),
         "store-move": store_move_document(),

@@ -23,6 +23,7 @@ print, log, exit or know HTTP: ``corvus.cli.exits`` turns them into exit codes,
     ├── ProjectRefused
     ├── TokenBound
     ├── DemoRefused
+    ├── ProofRefused
     ├── EditRefused
     ├── GatewayRefused
     ├── RunRefused ──── NoBudget · CommandNotFound · CommandNotExecutable
@@ -275,6 +276,12 @@ class EditRefused(PolicyError):
     """A config cannot be changed as requested, or its file not be written; it is as it was."""
 
     code = "edit-refused"
+
+
+class ProofRefused(PolicyError):
+    """A statement about a period, or the key to sign it, cannot be made or used (PLN-4)."""
+
+    code = "proof-refused"
 
 
 class PriceSourceRefused(PolicyError):

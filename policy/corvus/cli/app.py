@@ -181,6 +181,17 @@ COMMANDS = {
         "differ.",
         _SPEND,
     ),
+    "pr": _Entry(
+        "everyday.pr",
+        "Show what the calls for a branch cost: sessions, models, cache, and what budgets have "
+        "left.",
+        _SPEND,
+    ),
+    "prove": _Entry(
+        "bills.prove",
+        "Sign that no budget of a period was exceeded but for what is named, or check that.",
+        _SPEND,
+    ),
     "ledger": _Entry("ledger", "The ledger of usage and the store of budgets.", _SPEND, True),
     "store": _Entry(
         "stores.commands",

@@ -47,6 +47,7 @@ _BY_CODE = {
     "store-error": Exit.LEDGER_UNAVAILABLE,
     "postgres-not-installed": Exit.USAGE,
     "store-move-refused": Exit.USAGE,
+    "proof-refused": Exit.USAGE,
     "ledger-error": Exit.LEDGER_UNAVAILABLE,
     "ledger-not-installed": Exit.USAGE,
     "import-refused": Exit.USAGE,

@@ -131,7 +131,14 @@ def opened(
 
 
 def has_books(runtime: Runtime) -> bool:
-    """Return whether there is a ledger or a store; of a shared one the database itself says so."""
+    """Return whether there is a ledger or a store; of a shared one the database itself says so.
+
+    Raises:
+        LedgerNotInstalled: Nobody could make one here.
+    """
+    from corvus.base.extras import require_ledger
+
+    require_ledger()
     books = runtime.bookkeeping
     return books.place.is_shared or os.path.lexists(books.ledger_path) or books.place.exists
 

@@ -34,6 +34,7 @@ NAMES = (
     "policy-test",
     "policy-test-run",
     "price",
+    "proof",
     "store-move",
     "store-status",
     "usage-record",

@@ -85,6 +85,7 @@ _STATUS: dict[type[errors.PolicyError], int] = {
     errors.OverridesDisabled: 403,
     errors.StoreError: 503,
     errors.StoreMoveRefused: 409,
+    errors.ProofRefused: 409,
     errors.LedgerError: 503,
     errors.ImportRefused: 422,
     errors.BillRefused: 422,

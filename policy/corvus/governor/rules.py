@@ -17,8 +17,7 @@ from corvus.base.money import NOTHING, NanoUSD
 from corvus.base.period import Period, Window, window_at
 from corvus.base.time import instant_at, microseconds
 from corvus.governor.evaluate import Balance
-from corvus.governor.shadow.marks import base_of, is_twin
-from corvus.model.budget import TAG, Budget, Measure, part_of
+from corvus.model.budget import NOT, TAG, Budget, Measure, part_of
 from corvus.model.policy import Policy
 from corvus.model.request import Attributes, Request
 from corvus.model.reservation import Reservation
@@ -112,7 +111,6 @@ class Counting:
         self._opening = {
             budget_id for budget_id, budget in budgets.items() if budget.period is Period.WINDOW
         }
-        self._bases = _bases(budgets, self._opening)
 
     def of(self, call: Call, opened: Opened, *, opens: bool = False) -> list[SumPlace]:
         """Return the sums that a call is counted in.
@@ -182,7 +180,7 @@ class Counting:
         budget = self.budgets[budget_id]
         part = part_of_call(budget, call.attributes)
         admitted_us, length_us = microseconds(call.admitted_at), budget.window_seconds * 10**6
-        start_us = opened(self._bases.get(budget_id, budget_id), part, admitted_us)
+        start_us = opened(budget_id, part, admitted_us)
         if start_us is None or admitted_us >= start_us + length_us:
             if not opens:
                 return None
@@ -224,21 +222,14 @@ class Counting:
         return matching
 
 
-def _bases(budgets: Mapping[int, Budget], of: Iterable[int]) -> dict[int, int]:
-    """Return the ids of the budgets whose windows their twins share, by the id of the twin."""
-    twins = [budget_id for budget_id in of if is_twin(budgets[budget_id])]
-    if not twins:
-        return {}
-    ids = {budget_key(budget): budget_id for budget_id, budget in budgets.items()}
-    bases = {twin: ids.get(budget_key(base_of(budgets[twin]))) for twin in twins}
-    return {twin: base for twin, base in bases.items() if base is not None}
-
-
 def matches(budget: Budget, attributes: Attributes) -> bool:
     """Return whether a budget counts calls with these attributes."""
     for name, globs in budget.match:
         value = attributes.value(name)
-        if value is None or not any(glob_matches(glob, value) for glob in globs):
+        if globs[0].startswith(NOT):
+            if value is not None and glob_matches(globs[0].removeprefix(NOT), value):
+                return False
+        elif value is None or not any(glob_matches(glob, value) for glob in globs):
             return False
     return True
 

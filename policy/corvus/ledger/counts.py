@@ -23,7 +23,7 @@ from corvus.base.period import Period, Window, window_at
 from corvus.base.time import instant_at, microseconds, naive_utc
 from corvus.ledger.connect import clean_message
 from corvus.ledger.ledger import Ledger
-from corvus.model.budget import NONE, TAG, Budget, Match
+from corvus.model.budget import NONE, NOT, TAG, Budget, Match
 from corvus.model.columns import COLUMNS, ESTIMATED_TOKENS
 from corvus.model.spend import Spend
 from corvus.model.usage import TOKENS
@@ -310,6 +310,10 @@ def matches_sql(match: Match) -> tuple[str, dict[str, object]]:
     conditions, values = ["true"], dict[str, object]()
     for place, (name, globs) in enumerate(match):
         column = column_of(name)
+        if globs[0].startswith(NOT):
+            values[f"glob_{place}_0"] = globs[0].removeprefix(NOT)
+            conditions.append(f"coalesce(NOT {column} GLOB $glob_{place}_0, true)")
+            continue
         fits: list[str] = []
         for number, glob in enumerate(globs):
             values[f"glob_{place}_{number}"] = glob

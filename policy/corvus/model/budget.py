@@ -48,6 +48,8 @@ class Rung(StrEnum):
 
 Match: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 """Pairs of attribute and globs: a call must match one glob of each."""
+NOT = "[not:"
+"""Begins what a call must not match, alone for its attribute; as a glob it is malformed."""
 TAG = "tag."
 """Begins the name of an attribute that is a tag: ``tag.team``."""
 NONE = "(none)"

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from corvus.model.budget import Rung
+from corvus.model.decision import Denial
 from corvus.planning.replay import InTheWay, Outcome
 
 
@@ -48,6 +49,7 @@ class Effects:
         bound: The sums that had no room for a call, with how many calls each met.
         first: The first call that did not pass as it was.
         users: Calls that were refused, by user.
+        denials: Calls that were refused, by why.
     """
 
     refused: Count = field(default_factory=Count)
@@ -56,6 +58,7 @@ class Effects:
     bound: Counter[InTheWay] = field(default_factory=Counter[InTheWay])
     first: Outcome | None = None
     users: Counter[str | None] = field(default_factory=Counter[str | None])
+    denials: Counter[Denial] = field(default_factory=Counter[Denial])
 
     def add(self, outcome: Outcome, bound: tuple[InTheWay, ...] = ()) -> None:
         """Count a call that does not simply pass."""
@@ -66,6 +69,7 @@ class Effects:
         if outcome.denial is not None:
             self.refused.add(outcome)
             self.users[outcome.call.request.user] += outcome.call.times
+            self.denials[outcome.denial] += outcome.call.times
             return
         if outcome.override_id is not None:
             self.lifted.add(outcome)

@@ -244,6 +244,30 @@ def test_a_span_without_calls_is_said(month: Month, capsys: Capture) -> None:
     assert "0 calls, $0.00" in said.out
 
 
+def test_changed_prices_are_said_to_change_no_recorded_cost(month: Month, capsys: Capture) -> None:
+    month.config.write_text(CONFIG.format(day=10).replace("output = 2", "output = 9"))
+    assert main(["plan", *month.where]) == Exit.CLEAN
+    out = capsys.readouterr().out
+    assert "~ cost.prices.m input $1.00, output $2.00, reasoning $2.00 -> input $1.00" in out
+    assert "at changed prices and holds: both are those recorded" in out
+
+
+def test_calls_without_a_price_are_told_from_those_that_a_budget_refuses(
+    month: Month, capsys: Capture, tmp_path: Path
+) -> None:
+    calls = tmp_path / "calls.csv"
+    calls.write_text("timestamp,model,input_tokens,output_tokens\n2026-11-02T10:00Z,nobody-1,9,1\n")
+    ledger = str(tmp_path / "other.duckdb")
+    assert main(["usage", "import", str(calls), "--ledger", ledger]) == Exit.CLEAN
+    capsys.readouterr()
+    month.where = ["--ledger", ledger, "--since", "2026-11"]
+    found = month.json(capsys)
+    assert found["total"]["after"]["denials"] == {"unpriced_model": 1}
+    assert main(["plan", *month.where]) == Exit.CLEAN
+    out = capsys.readouterr().out
+    assert "no budget refuses 1 call, but their model has no price" in out
+
+
 def test_usage_that_was_imported_is_judged_by_its_cost(
     month: Month, capsys: Capture, tmp_path: Path
 ) -> None:

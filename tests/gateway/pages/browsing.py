@@ -25,6 +25,7 @@ from playwright.sync_api import (
 
 from tests.cli.places import Place
 from tests.gateway.conftest import Served
+from tests.gateway.proxied import undrained
 
 ROOT = "/dashboard"
 AXE = "axe-core@4.14.1"
@@ -133,7 +134,8 @@ def serving(place: Place) -> Generator[Served]:
     try:
         yield served
     finally:
-        served.stop()
+        with undrained():
+            served.stop()
 
 
 def has_focus(target: Locator) -> bool:

@@ -25,6 +25,7 @@ PAGES = {
     "approvals": "/approvals",
     "audit": "/audit",
     "bills": "/bills",
+    "shadow policy": "/shadow",
     "reports": "/reports",
     "report by model": "/reports/spend/by-model",
     "report of calls": "/reports/spend/calls",

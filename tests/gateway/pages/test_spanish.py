@@ -10,7 +10,7 @@ import pytest
 from corvus.reporting.catalog import load_catalog
 from tests.conftest import RecordCalls
 from tests.gateway.conftest import Served
-from tests.gateway.pages.looks import OF_A_ROW, PAGES, busy_gateway
+from tests.gateway.pages.looks import OF_A_ROW, PAGES, STATUSES, busy_gateway
 from tests.gateway.pages.visiting import Visitor, words
 from tests.wording.english import english_in, english_phrases
 
@@ -64,9 +64,10 @@ def phrases() -> list[str]:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_has_no_english(reader: Visitor, phrases: list[str], name: str) -> None:
-    page = reader.client.get(f"/dashboard{PAGES[name]}").text
-    assert 'lang="es"' in page
-    assert english_in(seen(page), phrases) == []
+    answer = reader.client.get(f"/dashboard{PAGES[name]}")
+    assert answer.status_code == STATUSES.get(name, 200)
+    assert 'lang="es"' in answer.text
+    assert english_in(seen(answer.text), phrases) == []
 
 
 @pytest.mark.parametrize("name", OF_A_ROW)
@@ -83,7 +84,9 @@ def test_a_form_of_a_row_has_no_english(reader: Visitor, phrases: list[str], nam
 
 @pytest.mark.parametrize("name", load_catalog().reports)
 def test_a_report_has_no_english(reader: Visitor, phrases: list[str], name: str) -> None:
-    assert english_in(seen(reader.get(f"/reports/{name}").text), phrases) == []
+    answer = reader.get(f"/reports/{name}")
+    assert answer.status_code == 200
+    assert english_in(seen(answer.text), phrases) == []
 
 
 MISTAKES = [

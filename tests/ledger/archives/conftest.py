@@ -39,9 +39,9 @@ def bucket(object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Iterat
     object_store.gate.open()
 
 
-@pytest.fixture(params=["memory", "file", "s3"])
+@pytest.fixture(params=[pytest.param("memory", marks=pytest.mark.nightly), "file", "s3"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a new archive: of each kind that has code of its own."""
+    """The URL of a new archive: of each kind that has code of its own; only tests have memory."""
     match request.param:
         case "memory":
             return f"memory://{uuid4().hex}/prefix"

@@ -265,6 +265,7 @@ def _effects(effects: Effects) -> dict[str, object]:
         **{name: _count(effects.rungs[rung]) for name, rung in _RUNGS.items()},
         "lifted": _count(effects.lifted),
         "first": None if effects.first is None else _call(effects.first),
+        "denials": {denial.value: many for denial, many in effects.denials.most_common()},
         "users": {user or "(none)": many for user, many in effects.users.most_common()},
     }
 

@@ -11,6 +11,7 @@ from corvus.base.money import usd_text
 from corvus.base.period import Period
 from corvus.base.time import instant_at
 from corvus.model.budget import Budget, Measure, Rung
+from corvus.model.decision import Denial
 from corvus.model.price import Price
 from corvus.planning.change import BudgetPlan, Plan
 from corvus.planning.difference import BudgetChange, Change, Effect, Fate
@@ -210,6 +211,12 @@ def _users(effects: Effects) -> Iterator[str]:
         yield f"{user or '(no user)'} {many:,}"
 
 
+_OTHER_REASONS = {
+    Denial.UNPRICED_MODEL: "their model has no price (cost.unpriced_models)",
+    Denial.MISSION_ENDED: "their mission had ended",
+}
+
+
 def summary(plan: Plan) -> Iterator[str]:
     """Write what the change does to all calls together."""
     new, old, total = plan.newly_refused, plan.newly_passed, plan.totals
@@ -224,6 +231,9 @@ def summary(plan: Plan) -> Iterator[str]:
             f"together: {plural(new.calls, 'call')} refused that the old policy lets pass "
             f"({cost(new)}{share}), {old.calls:,} pass that it refuses"
         )
+    for denial, reason in _OTHER_REASONS.items():
+        if many := all_.denials[denial]:
+            yield f"no budget refuses {plural(many, 'call')}, but {reason}"
     passes = total.refused_calls - plan.tally_after.refused_then
     if total.refused_calls and passes:
         yield (
@@ -275,6 +285,10 @@ def switch_reasons(other: Switched) -> Iterator[str]:
     yield "not known: how many calls another model would have taken for the same work"
 
 
+_PRICING = {"cost.hold", "cost.default_output_tokens", "governance.prices.book"}
+"""Settings that change what is held for a call, or what it costs."""
+
+
 def not_known(plan: Plan) -> Sequence[str]:
     """Return what a replay cannot know, as far as it matters here."""
     total = plan.totals
@@ -291,7 +305,7 @@ def not_known(plan: Plan) -> Sequence[str]:
         )
     if total.unknown_calls:
         said.append(f"what {plural(total.unknown_calls, 'call')} cost: no price")
-    prices = [c.name for c in plan.difference.settings if c.name.startswith("cost.prices.")]
-    if prices:
-        said.append("what calls cost at the changed prices: costs and holds are those recorded")
+    changed = {change.name for change in plan.difference.settings}
+    if any(name.startswith("cost.prices.") or name in _PRICING for name in changed):
+        said.append("what calls hold and cost at changed prices and holds: both are those recorded")
     return said

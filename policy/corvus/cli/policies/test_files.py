@@ -246,5 +246,5 @@ def no_files(arguments: Sequence[str]) -> Diagnostic:
         f"no test file in {where}",
         arguments[0] if arguments else os.curdir,
         "A test file is called *.test.toml, or is a TOML file in a folder policy-tests; "
-        "`corvus policy test --record` writes one.",
+        "`corvus policy test --starter -o FILE.test.toml` writes one.",
     )

@@ -21,6 +21,9 @@ from corvus.diagnostics.plain import escape
 from corvus.model.policy import Policy
 from corvus.planning.scenarios.touched import LIMIT, Coverage, Item
 
+_POLICIES_MAX = 3
+"""How many policies the sums name."""
+
 
 def coverage_of(tested: Tested) -> Coverage:
     """Return what the cases of a run touch of a policy."""
@@ -63,11 +66,13 @@ def _summary(run: TestRun) -> str:
     said.append(f"{passed} passed")
     if run.broken:
         said.append(f"{_many(len(run.broken), 'file')} not run")
-    policies = ", ".join(
+    policies = [
         f"{escape(tested.runtime.config_shown)} ({tested.runtime.policy.content_hash[:14]}…)"
         for tested in run.tested
-    )
-    by = f", by {policies}" if policies else ""
+    ]
+    more = len(policies) - _POLICIES_MAX
+    rest = [f"{_many(more, 'other policy', 'other policies')}"] if more > 0 else []
+    by = f", by {', '.join([*policies[:_POLICIES_MAX], *rest])}" if policies else ""
     return f"{', '.join(said)} in {run.seconds:.2f} s{by}"
 
 

@@ -130,7 +130,10 @@ def _amount(text: str | None) -> NanoUSD | None:
     if text is None:
         return None
     try:
-        return nano_usd(Decimal(text))
+        amount = nano_usd(Decimal(text))
+        if amount < 0:
+            raise ValueError("below 0")
+        return amount
     except (InvalidOperation, ValueError) as mistake:
         raise typer.BadParameter(
             f"an amount in USD, 0 or more, got {text!r} ({mistake})", param_hint="--amount"

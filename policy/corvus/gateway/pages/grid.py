@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from corvus.base.money import nano_usd
+from corvus.base.period import Period
 from corvus.diagnostics.plain import escape
 from corvus.gateway.pages.page import PageRequest
 from corvus.model.budget import Measure
@@ -197,8 +198,12 @@ def _measured(request: PageRequest, row: Row, column: Column) -> str | None:
 def _word(request: PageRequest, column: Column, cell: str) -> str:
     if column.name == "bucket":
         return escape(request.figures.bucket(cell))
+    if column.name == "part":
+        return escape(request.figures.shown_part(cell))
     if column.name == "causes":
         return ", ".join(" ".join(each) for each in causes_of(request, cell))
+    if column.name == "period" and cell == Period.WINDOW:
+        return request.words("table.window")
     key = f"{_WORDED.get(column.name, '')}.{cell}"
     return request.words(key) if request.words.has(key) else escape(cell)
 

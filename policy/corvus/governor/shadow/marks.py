@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from corvus.base.period import Period
-from corvus.model.budget import TAG, Budget, part_of
+from corvus.model.budget import NOT, TAG, Budget, part_of
 
 MARK: Final = "corvus.shadow"
 """Name of the tag that is the mark; no caller can set it."""
@@ -76,19 +76,15 @@ def unmarked(tags: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 
 def twin_of(budget: Budget, policy: str) -> Budget:
     """Return the budget that counts what a shadow policy would have refused of another's calls."""
-    refused = (f"{policy}:{ShadowOutcome.REFUSED}:*",)
-    return replace(budget, match=(*budget.match, (_ATTRIBUTE, refused)))
+    return replace(budget, match=(*budget.match, (_ATTRIBUTE, (_refused_by(policy),))))
 
 
-def is_twin(budget: Budget) -> bool:
-    """Return whether a budget is a twin."""
-    is_marked = any(name == _ATTRIBUTE for name, _ in budget.match)
-    return is_marked and budget.per != (_ATTRIBUTE,)
+def passed_by(budget: Budget, policy: str) -> Budget:
+    """Return the budget that counts the calls of another that a shadow policy would not refuse.
 
-
-def base_of(twin: Budget) -> Budget:
-    """Return the budget of which another is the twin."""
-    return replace(twin, match=tuple(pair for pair in twin.match if pair[0] != _ATTRIBUTE))
+    It is for windows that open with a call: one that is refused opens none.
+    """
+    return replace(budget, match=(*budget.match, (_ATTRIBUTE, (NOT + _refused_by(policy),))))
 
 
 def tally_of(policy: str) -> Budget:
@@ -100,3 +96,7 @@ def tally_of(policy: str) -> Budget:
 def part_of_mark(mark: Mark) -> str:
     """Return the part of the tally in which calls with a mark are counted."""
     return part_of((mark.text,))
+
+
+def _refused_by(policy: str) -> str:
+    return f"{policy}:{ShadowOutcome.REFUSED}:*"

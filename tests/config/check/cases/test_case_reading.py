@@ -14,6 +14,7 @@ from corvus.cli.check import main
 from corvus.config.check.cases.case_reading import read_cases
 from corvus.config.check.cases.file_names import is_test_file
 from corvus.config.check.check import check_text
+from corvus.config.toml.bounds import MAX_FINDINGS
 from corvus.config.toml.document import read_document
 from corvus.config.toml.values import is_array, is_table, written
 from tools.generate.case_schema import document
@@ -123,6 +124,13 @@ def test_a_step_that_cannot_be_is_found_at_its_place(step: str, code: str) -> No
     assert (code, 4) in found
     if "settle = {}" not in step:
         assert len(found) == 1
+
+
+def test_hundreds_of_mistakes_are_cut() -> None:
+    text = "".join(f"[[case]]\nname = {number}\n" for number in range(MAX_FINDINGS + 9))
+    found = check_text(text.encode(), "a.test.toml")
+    assert found.is_cut
+    assert "more follow" in found.diagnostics[-1].help[-1]
 
 
 def test_costs_and_tokens_of_a_settlement_exclude_each_other() -> None:

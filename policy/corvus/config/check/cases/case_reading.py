@@ -6,23 +6,24 @@ What depends on the policy under test, such as the names of its budgets, is not 
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from corvus.base.record import Record
-from corvus.config.check.cases.coherence import report_incoherent
+from corvus.config.check.cases.coherence import report_empty, report_incoherent
 from corvus.config.check.codes import CODES
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.suggest import closest
 from corvus.config.check.unknown import report_missing
 from corvus.config.check.wrong_value import ModelError, report_value
-from corvus.config.model.case_tables import CasesTable
+from corvus.config.model.case_tables import CallTable, CasesTable, CaseTable
 from corvus.config.model.case_values import sum_fault
 from corvus.config.model.dialects import Dialect
 from corvus.config.model.keys import Keys
 from corvus.config.toml.bounds import MAX_FINDINGS
 from corvus.config.toml.document import Document
 from corvus.config.toml.finding import Finding, KeyOf
-from corvus.config.toml.values import Route, header, value_at
+from corvus.config.toml.values import Route, Table, as_items, header, value_at
 from corvus.diagnostics.model import Diagnostic
 
 if TYPE_CHECKING:
@@ -60,11 +61,28 @@ def read_cases(document: Document) -> ReadCases:
         table = CasesTable.model_validate(document.data)
     except ValidationError as failure:
         _report(_errors(failure, document), reporter)
+        report_incoherent(*_sound(document.data, reporter))
     else:
-        report_incoherent(table, reporter)
+        report_incoherent(table, reporter, range(len(table.case)))
+        if not table.case:
+            report_empty(reporter)
     if reporter.found:
         table = None
     return ReadCases(document, table, reporter.in_order(), reporter.is_cut)
+
+
+def _sound(data: Table, reporter: Reporter) -> tuple[CasesTable, Reporter, list[int]]:
+    """Return the cases without a wrong value: their other mistakes are found, too (CFG-3)."""
+    from pydantic import ValidationError
+
+    sound: list[CaseTable] = []
+    places: list[int] = []
+    for index, case in enumerate(as_items(data.get("case"))):
+        with suppress(ValidationError):
+            sound.append(CaseTable.model_validate(case))
+            places.append(index)
+    call = CallTable(model="any") if "call" in data else None
+    return CasesTable(call=call, case=sound), reporter, places
 
 
 def case_reporter(document: Document) -> Reporter:

@@ -27,14 +27,16 @@ _OF_REFUSALS = frozenset({"reason", "message"})
 _OF_PERMISSIONS = frozenset({"model", "output_cap_tokens", "override"})
 
 
-def report_incoherent(table: CasesTable, reporter: Reporter) -> None:
-    """Report what is wrong between the keys of a test file that has the right types."""
-    if not table.case:
-        help_ = ("Each case begins with a header of its own, `[[case]]`.",)
-        message = "the file has no case, so it tests nothing"
-        reporter.add(Finding("missing-key", message, KeyOf(()), "no case", help_))
+def report_incoherent(table: CasesTable, reporter: Reporter, places: Sequence[int]) -> None:
+    """Report what is wrong between the keys of cases that have the right types.
+
+    Args:
+        table: Those cases.
+        reporter: Receives the findings.
+        places: Where each of them stands among all cases of the file.
+    """
     names: dict[str, Route] = {}
-    for index, case in enumerate(table.case):
+    for index, case in zip(places, table.case, strict=True):
         route: Route = ("case", index)
         _report_name(case.name, (*route, "name"), names, "case", reporter)
         _report_case(table, case, route, reporter)
@@ -238,3 +240,10 @@ def _report_name(
     help_ = (f"Give each {what} a name of its own.",)
     found = Finding("duplicate-item", message, ValueOf(route), "again", help_, related)
     reporter.add(found)
+
+
+def report_empty(reporter: Reporter) -> None:
+    """Report that a file has no case."""
+    help_ = ("Each case begins with a header of its own, `[[case]]`.",)
+    message = "the file has no case, so it tests nothing"
+    reporter.add(Finding("missing-key", message, KeyOf(()), "no case", help_))

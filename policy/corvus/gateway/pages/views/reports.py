@@ -99,7 +99,7 @@ def report(request: PageRequest) -> Page:
     if table is not None:
         first = FIRST_OF_CALLS if found.name == "spend/calls" else ()
         data |= {
-            "grid": grid_of(request, table, first=first),
+            "grid": grid_of(request, table, first=first, without=_counted(found.header, table)),
             "drawn": drawn_of(request, found.header.chart, table),
             "pager": _pager(request, found.header, table),
         }
@@ -136,6 +136,12 @@ def chart_file(request: PageRequest, name: str) -> str:
         [amount for _, _, amount in rows],
     )
     return drawing.svg()
+
+
+def _counted(header: Header, table: Table) -> list[str]:
+    """Return the columns that only say how many rows all pages have: the pager says so."""
+    comes_in_pages = {"rows", "page"} <= {one.name for one in header.parameters}
+    return [one.name for one in table.columns if comes_in_pages and one.name in _TOTALS]
 
 
 def _pager(request: PageRequest, header: Header, table: Table) -> Pager | None:
