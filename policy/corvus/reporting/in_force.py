@@ -91,20 +91,12 @@ def show_budgets(
         since: Show all windows that end after this instant, aware, however many: those beyond
             ``WINDOWS_MAX`` share the last number.
     """
-    first = None if since is None else naive_utc(since)
     connection.execute(_CREATE)
     for place, budget in enumerate(budgets):
         connection.execute(_BUDGET, _row(place, budget))
         for number, (glob, limit) in enumerate(budget.limits):
             connection.execute(_LIMIT, [budget.name, number, glob, limit])
-        shown = {"budget": budget.name, "most": WINDOWS_MAX}
-        if budget.period is Period.WINDOW:
-            which = {"budget_key": budget_key(budget), "now": naive_utc(now), "since": first}
-            connection.execute(_WINDOWS_OF_PARTS, {**shown, **which})
-            continue
-        windows = list(_windows(budget, now, since))
-        starts, ends = [start for start, _ in windows], [end for _, end in windows]
-        connection.execute(_WINDOWS, {**shown, "starts": starts, "ends": ends})
+        _show_windows(connection, budget, now, since)
     used = [
         _USED.format(
             name=_text(each.name),
@@ -118,6 +110,20 @@ def show_budgets(
     connection.execute(
         f"CREATE OR REPLACE TEMP MACRO budget_usage(until) AS TABLE {' UNION ALL '.join(used)}"
     )
+
+
+def _show_windows(
+    connection: DuckDBPyConnection, budget: Budget, now: datetime, since: datetime | None
+) -> None:
+    shown = {"budget": budget.name, "most": WINDOWS_MAX}
+    if budget.period is Period.WINDOW:
+        first = None if since is None else naive_utc(since)
+        which = {"budget_key": budget_key(budget), "now": naive_utc(now), "since": first}
+        connection.execute(_WINDOWS_OF_PARTS, {**shown, **which})
+        return
+    windows = list(_windows(budget, now, since))
+    starts, ends = [start for start, _ in windows], [end for _, end in windows]
+    connection.execute(_WINDOWS, {**shown, "starts": starts, "ends": ends})
 
 
 def _row(place: int, budget: Budget) -> list[object]:
