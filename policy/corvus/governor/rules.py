@@ -224,14 +224,14 @@ class Counting:
 
 def matches(budget: Budget, attributes: Attributes) -> bool:
     """Return whether a budget counts calls with these attributes."""
-    for name, globs in budget.match:
-        value = attributes.value(name)
-        if globs[0].startswith(NOT):
-            if value is not None and glob_matches(globs[0].removeprefix(NOT), value):
-                return False
-        elif value is None or not any(glob_matches(glob, value) for glob in globs):
-            return False
-    return True
+    return all(_is_met(globs, attributes.value(name)) for name, globs in budget.match)
+
+
+def _is_met(globs: Sequence[str], value: str | None) -> bool:
+    """Return whether a call with this value of an attribute is what a budget asks for."""
+    if globs[0].startswith(NOT):
+        return value is None or not glob_matches(globs[0].removeprefix(NOT), value)
+    return value is not None and any(glob_matches(glob, value) for glob in globs)
 
 
 def part_of_call(budget: Budget, attributes: Attributes) -> str:
@@ -394,13 +394,47 @@ def registered(unit: Unit, budgets: Iterable[Budget]) -> dict[str, int]:
     return {key: ids[key] for key in keys if key in ids}
 
 
+def known_of_run(
+    surface: str,
+    *,
+    project: str | None = None,
+    branch: str | None = None,
+    tags: Iterable[tuple[str, str]] = (),
+) -> dict[str, str | None]:
+    """Return the attributes that all calls of a run of a command have, by name (CFG-10).
+
+    Args:
+        surface: Where the calls come from.
+        project: The project that they are of.
+        branch: The branch that they are of.
+        tags: Those that no call states otherwise.
+    """
+    known = {"surface": surface, "project": project, "branch": branch, "user": None, "token": None}
+    return known | {f"{TAG}{key}": value for key, value in tags}
+
+
+def part_of_run(budget: Budget, known: Mapping[str, str | None]) -> str | None:
+    """Return the part of a budget in which the calls of a run are counted; empty without ``per``.
+
+    Args:
+        budget: The budget.
+        known: What all of these calls have (``known_of_run``).
+
+    Returns:
+        ``None`` where it counts none of them, or each call says for itself whose part it is of.
+    """
+    is_met = all(_is_met(globs, known[name]) for name, globs in budget.match if name in known)
+    if not is_met or not known.keys() >= {*budget.per}:
+        return None
+    return part_of(tuple([known[name] for name in budget.per]))
+
+
 def budgets_of_run(
     policy: Policy,
-    surface: str,
+    known: Mapping[str, str | None],
     providers: Collection[str],
     *,
     in_mission: bool,
-    branch: str | None = None,
 ) -> list[Budget]:
     """Return the enforced budgets that calls of a run of a command can meet (CLI-4).
 
@@ -409,10 +443,9 @@ def budgets_of_run(
 
     Args:
         policy: What is in force; while it is not enabled, no budget limits anything.
-        surface: Where the calls come from.
+        known: What all of these calls have (``known_of_run``).
         providers: Whoever may bill them.
         in_mission: Whether they belong to a mission.
-        branch: The branch that they are of.
     """
     if not policy.enabled:
         return []
@@ -422,10 +455,7 @@ def budgets_of_run(
         if budget.limit > 0
         and budget.enforce == "block"
         and (in_mission or budget.period is not Period.MISSION)
-        and all(
-            any(_can_match(name, glob, (surface, branch), providers) for glob in globs)
-            for name, globs in budget.match
-        )
+        and all(_can_match(name, globs, known, providers) for name, globs in budget.match)
     ]
 
 
@@ -437,20 +467,13 @@ def is_partial(budget: Budget) -> bool:
 
 
 def _can_match(
-    name: str, glob: str, fixed: tuple[str, str | None], providers: Collection[str]
+    name: str, globs: Sequence[str], known: Mapping[str, str | None], providers: Collection[str]
 ) -> bool:
-    surface, branch = fixed
-    match name:
-        case "model":
-            return True
-        case "provider":
-            return any(glob_matches(glob, provider) for provider in providers)
-        case "surface":
-            return glob_matches(glob, surface)
-        case "branch":
-            return branch is not None and glob_matches(glob, branch)
-        case _:
-            return _is_optional(name)  # a run has no project, user or token (CFG-10)
+    if name in known:
+        return _is_met(globs, known[name])
+    if name == "provider":
+        return any(_is_met(globs, provider) for provider in providers)
+    return True  # each call says it for itself
 
 
 def _is_optional(name: str) -> bool:

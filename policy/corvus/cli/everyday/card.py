@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +29,17 @@ from corvus.cli.everyday.line import (
     state_folder,
 )
 from corvus.diagnostics.plain import escape
-from corvus.governor.rules import MISSION, budgets_to_register
+from corvus.gateway.proxy.clients import CLIENTS
+from corvus.governor.rules import MISSION, budgets_to_register, part_of_run
+from corvus.model.budget import NONE, values_of
+from corvus.model.parts import PartsQuery
 from corvus.store.kinds import budget_key
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from corvus.compile import RunLimits
+    from corvus.governor.governor import Governor
     from corvus.model.budget import Budget
     from corvus.model.status_report import StatusReport
     from corvus.model.steering import MissionRequest
@@ -80,35 +84,57 @@ def refresh(directory: Path, environment: Mapping[str, str]) -> None:
     _forget_old(environment)
 
 
+@dataclass(frozen=True, slots=True)
+class RunOnCard:
+    """A run, as its card knows it.
+
+    Attributes:
+        run_id: Its id.
+        session_id: Its session.
+        mission: Its mission, if it is one.
+        limits: What its options limit.
+        known: What all of its calls have (``known_of_run``).
+    """
+
+    run_id: str
+    session_id: str
+    mission: MissionRequest | None
+    limits: RunLimits
+    known: Mapping[str, str | None]
+
+    @property
+    def project(self) -> str:
+        """The project of session and mission; empty without one."""
+        return self.known["project"] or ""
+
+    @property
+    def of_line(self) -> dict[str, str | None]:
+        """What calls of Claude Code have in the run: the line is its alone."""
+        return {**self.known, "agent": CLIENTS[0].name}
+
+
 @contextmanager
-def of_run(
-    runtime: Runtime,
-    run_id: str,
-    session_id: str,
-    mission: MissionRequest | None,
-    limits: RunLimits,
-) -> Generator[None]:
+def of_run(runtime: Runtime, run: RunOnCard, governor: Governor) -> Generator[None]:
     """Keep a card for the command of a run, whose limits stand in no config, while it lasts.
 
     What stands in the way must not stop a run that is governed without it.
 
     Args:
         runtime: What is in force, the limits of the run included.
-        run_id: Of the run.
-        session_id: Of the run.
-        mission: Of the run, if it is one.
-        limits: What its options limit.
+        run: The run.
+        governor: Of its calls.
     """
-    environment = {**os.environ, "CORVUS_RUN": run_id}
+    environment = {**os.environ, "CORVUS_RUN": run.run_id}
     where = card_path(environment, "")
     card = _empty("", environment)
     card["run"] = {
         "config": [os.path.abspath(path) for path in runtime.config_paths],
         "ledger": os.path.abspath(runtime.ledger_path),
-        "limits": asdict(limits),
+        "limits": asdict(run.limits),
+        "project": run.project,
     }
     with suppress(PolicyError, OSError):
-        card |= _in_force(runtime, session_id, mission, holds_seconds=_KEPT_SECONDS)
+        card |= _in_force(runtime, run, governor, holds_seconds=_KEPT_SECONDS)
         write(where, card)
     try:
         yield
@@ -137,6 +163,14 @@ def runtime_of_run(environment: Mapping[str, str]) -> Runtime | None:
 
     limits = RunLimits(**run["limits"])
     return open_runtime(run["config"], ledger=run["ledger"]).limited(limits)
+
+
+def project_of_run(environment: Mapping[str, str]) -> str | None:
+    """Return the project of the run that this process belongs to; ``None`` outside of one."""
+    if not environment.get("CORVUS_RUN"):
+        return None
+    card = read_card(environment, "", time.time_ns() // 1000)
+    return ((card or {}).get("run") or {}).get("project") or None
 
 
 def _empty(directory: str, environment: Mapping[str, str]) -> dict[str, Any]:
@@ -174,8 +208,8 @@ def _tried(environment: Mapping[str, str]) -> dict[str, list[int] | None]:
 
 def _in_force(
     runtime: Runtime,
-    session_id: str | None = None,
-    mission: MissionRequest | None = None,
+    run: RunOnCard | None = None,
+    governor: Governor | None = None,
     *,
     holds_seconds: int = _HOLDS_SECONDS,
 ) -> dict[str, Any]:
@@ -185,7 +219,7 @@ def _in_force(
         return {"day": _day(runtime)}
     found: dict[str, Any] = {"is_enforced": True}
     # It enrols a budget that is new, and counts what was imported; of a run the governor does so.
-    status = runtime.status(session_id) if session_id is None or place.is_shared else None
+    status = runtime.status() if run is None else None
     if place.is_shared or not place.exists:
         found["as_of_us"] = microseconds(now)
     else:
@@ -193,32 +227,67 @@ def _in_force(
         found["store"] = os.path.abspath(place.name)
         found["stale_after_us"] = microseconds(now) + holds_seconds * 10**6
     found["until_us"] = microseconds(now) + (holds_seconds + _HOLDS_SECONDS) * 10**6
-    budgets = [
-        _entry(budget, now, session_id, mission, status)
-        for budget in budgets_to_register(runtime.policy)
-        if not budget.per and (budget.name != MISSION or mission is not None)
-    ]
+    budgets: list[dict[str, Any]] = []
+    for budget in budgets_to_register(runtime.policy):
+        part = _part(budget, run)
+        if part is not None:
+            entry = _entry(budget, part, now, run)
+            if status is not None:
+                entry["standing"] = _standing(budget, status)
+            elif place.is_shared and run is not None and governor is not None:
+                entry["standing"] = _standing_in_run(budget, part, run, governor)
+            budgets.append(entry)
     return found | {"budgets": budgets}
 
 
-def _entry(
-    budget: Budget,
-    now: datetime,
-    session_id: str | None,
-    mission: MissionRequest | None,
-    status: StatusReport | None,
-) -> dict[str, Any]:
-    limit = budget.limit
+def _part(budget: Budget, run: RunOnCard | None) -> str | None:
+    """Return the part of a budget that the line shows, empty without ``per``; ``None`` for none.
+
+    Whose call is meant is known in a run alone.
+    """
+    if run is None:
+        return None if budget.per or budget.name == MISSION else ""
+    if budget.name == MISSION and run.mission is None:
+        return None
+    return part_of_run(budget, run.of_line)
+
+
+def _standing(budget: Budget, status: StatusReport) -> list[int]:
+    items = {item.budget.name: item for item in status.decision.statuses}
+    item = items.get(budget.name)
+    return [item.spent, item.held] if item is not None else [0, 0]
+
+
+def _standing_in_run(budget: Budget, part: str, run: RunOnCard, governor: Governor) -> list[int]:
+    """Return what a store that hosts share says of a budget where a run starts."""
+    mission = run.mission.id if run.mission is not None else None
+    project = run.project or None
+    if not part:
+        return _standing(budget, governor.status(run.session_id, mission, project=project))
+    query = PartsQuery(
+        budget.name, part, session_id=run.session_id, mission_id=mission, project=project
+    )
+    rows = governor.parts(query).rows
+    return [rows[0].status.spent, rows[0].status.held] if rows else [0, 0]
+
+
+def _name(budget: Budget, part: str) -> str:
+    if not part:
+        return budget.name
+    pairs = zip(budget.per, values_of(part), strict=True)
+    words = [f"no {name}" if value == NONE else value for name, value in pairs]
+    return f"{budget.name} ({', '.join(words)})"
+
+
+def _entry(budget: Budget, part: str, now: datetime, run: RunOnCard | None) -> dict[str, Any]:
+    """Return what the line needs of a budget."""
+    mission = run.mission if run is not None else None
+    limit = budget.for_part(part).limit if part else budget.limit
     if budget.name == MISSION and mission is not None and mission.limit_nano_usd is not None:
         limit = mission.limit_nano_usd
-    standing = None
-    if status is not None:
-        items = {item.budget.name: item for item in status.decision.statuses}
-        item = items.get(budget.name)
-        standing = [item.spent, item.held] if item is not None else [0, 0]
     of_session = budget.period in _OF_SESSIONS
     return {
-        "name": budget.name,
+        "name": _name(budget, part),
         "key": budget_key(budget),
         "measure": budget.measure.value,
         "limit": limit,
@@ -226,9 +295,11 @@ def _entry(
         "windows": _windows(budget, now),
         "seconds": budget.window_seconds,
         "of_session": of_session,
-        "session": session_id if of_session else None,
+        "session": run.session_id if run is not None and of_session else None,
+        "project": run.project if run is not None and of_session else None,
+        "part": part,
         "mission": mission.id if mission and budget.period is Period.MISSION else None,
-        "standing": standing,
+        "standing": None,
     }
 
 
