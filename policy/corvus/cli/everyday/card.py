@@ -170,7 +170,8 @@ def project_of_run(environment: Mapping[str, str]) -> str | None:
     if not environment.get("CORVUS_RUN"):
         return None
     card = read_card(environment, "", time.time_ns() // 1000)
-    return ((card or {}).get("run") or {}).get("project") or None
+    run: dict[str, Any] | None = (card or {}).get("run")
+    return None if run is None else run.get("project") or None
 
 
 def _empty(directory: str, environment: Mapping[str, str]) -> dict[str, Any]:
