@@ -235,7 +235,7 @@ def test_the_calls_of_a_run_are_of_its_project(desk: Desk, monkeypatch: pytest.M
         "Hi\nHi\nsession $0.12 · each-project (search) $0.12 of $0.70, $0.58 left · "
         "of-search $0.12 of $5.00, $4.88 left\n"
     )
-    code, out, said = desk.run(*words, "search", "--override-budget", *caller(1))
+    code, out, said = desk.run(*words, "search", *caller(1))
     assert code == 2
     assert "already had a mission" in said, "it is the mission of this project"
     code, out, said = desk.run(*words, "shop", *caller(1))
