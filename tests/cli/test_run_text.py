@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from corvus.cli.agents.run_budgets import budgets_of_run, known_of_run
 from corvus.cli.agents.run_text import cautions
 from corvus.cli.options import say_governing, warn_unlimited
-from corvus.governor.rules import budgets_of_run, known_of_run
 from corvus.runtime import Runtime, open_runtime
 
 NO_LIMITS = "session_limit_usd = 0\ndaily_limit_usd = 0\nmonthly_limit_usd = 0\n"

@@ -7,7 +7,7 @@ derived again at any time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol, TypeAlias
@@ -17,7 +17,7 @@ from corvus.base.money import NOTHING, NanoUSD
 from corvus.base.period import Period, Window, window_at
 from corvus.base.time import instant_at, microseconds
 from corvus.governor.evaluate import Balance
-from corvus.model.budget import NOT, TAG, Budget, Measure, part_of
+from corvus.model.budget import NOT, Budget, Measure, part_of
 from corvus.model.policy import Policy
 from corvus.model.request import Attributes, Request
 from corvus.model.reservation import Reservation
@@ -30,8 +30,6 @@ MISSION = "mission"
 """Name of the budget that a mission's own limit is."""
 
 _OWN_LIMIT = "the limit of the mission"
-_OPEN = frozenset({"model", "provider"})
-"""What each call of a run says for itself; all else is the same for all of them."""
 _REMEMBERED_MAX = 10_000
 _EVER = datetime.min.replace(tzinfo=UTC)
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -224,10 +222,10 @@ class Counting:
 
 def matches(budget: Budget, attributes: Attributes) -> bool:
     """Return whether a budget counts calls with these attributes."""
-    return all(_is_met(globs, attributes.value(name)) for name, globs in budget.match)
+    return all(is_met(globs, attributes.value(name)) for name, globs in budget.match)
 
 
-def _is_met(globs: Sequence[str], value: str | None) -> bool:
+def is_met(globs: Sequence[str], value: str | None) -> bool:
     """Return whether a call with this value of an attribute is what a budget asks for."""
     if globs[0].startswith(NOT):
         return value is None or not glob_matches(globs[0].removeprefix(NOT), value)
@@ -392,90 +390,3 @@ def registered(unit: Unit, budgets: Iterable[Budget]) -> dict[str, int]:
     ids = {budget_key(budget): budget_id for budget_id, budget in unit.budgets().items()}
     keys = [budget_key(budget) for budget in budgets]
     return {key: ids[key] for key in keys if key in ids}
-
-
-def known_of_run(
-    surface: str,
-    *,
-    project: str | None = None,
-    branch: str | None = None,
-    tags: Iterable[tuple[str, str]] = (),
-) -> dict[str, str | None]:
-    """Return the attributes that all calls of a run of a command have, by name (CFG-10).
-
-    Args:
-        surface: Where the calls come from.
-        project: The project that they are of.
-        branch: The branch that they are of.
-        tags: Those that no call states otherwise.
-    """
-    known = {"surface": surface, "project": project, "branch": branch, "user": None, "token": None}
-    return known | {f"{TAG}{key}": value for key, value in tags}
-
-
-def part_of_run(budget: Budget, known: Mapping[str, str | None]) -> str | None:
-    """Return the part of a budget in which the calls of a run are counted; empty without ``per``.
-
-    Args:
-        budget: The budget.
-        known: What all of these calls have (``known_of_run``).
-
-    Returns:
-        ``None`` where it counts none of them, or each call says for itself whose part it is of.
-    """
-    is_met = all(_is_met(globs, known[name]) for name, globs in budget.match if name in known)
-    if not is_met or not known.keys() >= {*budget.per}:
-        return None
-    return part_of(tuple([known[name] for name in budget.per]))
-
-
-def budgets_of_run(
-    policy: Policy,
-    known: Mapping[str, str | None],
-    providers: Collection[str],
-    *,
-    in_mission: bool,
-) -> list[Budget]:
-    """Return the enforced budgets that calls of a run of a command can meet (CLI-4).
-
-    They come in the order of the policy.
-    One that matches on what each call says for itself is among them when some call could match it.
-
-    Args:
-        policy: What is in force; while it is not enabled, no budget limits anything.
-        known: What all of these calls have (``known_of_run``).
-        providers: Whoever may bill them.
-        in_mission: Whether they belong to a mission.
-    """
-    if not policy.enabled:
-        return []
-    return [
-        budget
-        for budget in policy.budgets
-        if budget.limit > 0
-        and budget.enforce == "block"
-        and (in_mission or budget.period is not Period.MISSION)
-        and all(_can_match(name, globs, known, providers) for name, globs in budget.match)
-    ]
-
-
-def is_partial(budget: Budget) -> bool:
-    """Return whether a budget limits some calls of a run only, by what each says for itself."""
-    return any(
-        _is_optional(name) or (name in _OPEN and "*" not in globs) for name, globs in budget.match
-    )
-
-
-def _can_match(
-    name: str, globs: Sequence[str], known: Mapping[str, str | None], providers: Collection[str]
-) -> bool:
-    if name in known:
-        return _is_met(globs, known[name])
-    if name == "provider":
-        return any(_is_met(globs, provider) for provider in providers)
-    return True  # each call says it for itself
-
-
-def _is_optional(name: str) -> bool:
-    """Return whether a call of a run may say an attribute, or not (SES-3)."""
-    return name in ("agent", "subagent") or name.startswith(TAG)

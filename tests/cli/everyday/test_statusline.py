@@ -15,13 +15,13 @@ import pytest
 from corvus import Usage
 from corvus.base.money import NanoUSD
 from corvus.base.time import microseconds
+from corvus.cli.agents.run_budgets import known_of_run
 from corvus.cli.everyday import card, line
-from corvus.cli.everyday.card import RunOnCard
+from corvus.cli.everyday.card_budgets import RunOnCard
 from corvus.cli.exits import Exit
 from corvus.cli.main import main
 from corvus.compile import RunLimits
 from corvus.governor.governor import Governor
-from corvus.governor.rules import known_of_run
 from corvus.model.request import Request
 from corvus.model.steering import MissionRequest
 from tests.cli.everyday.test_today import log

@@ -14,10 +14,11 @@ from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from corvus.base.money import NanoUSD
-from corvus.cli.everyday.card import RunOnCard, of_run, project_of_run, runtime_of_run
+from corvus.cli.agents.run_budgets import known_of_run
+from corvus.cli.everyday.card import of_run, project_of_run, runtime_of_run
+from corvus.cli.everyday.card_budgets import RunOnCard
 from corvus.cli.serving.agent_tools import server_of
 from corvus.compile import RunLimits
-from corvus.governor.rules import known_of_run
 from tests.cli.places import ROOT, Place
 
 READING = {

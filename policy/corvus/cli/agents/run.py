@@ -23,11 +23,11 @@ from corvus.cli.agents.child import MARK, environment_of, find_command, run_chil
 from corvus.cli.agents.clients import Situation, setup_of
 from corvus.cli.agents.hidden import Hidden, hidden_of, refuse_shown_password
 from corvus.cli.agents.leads import run_keys, with_upstreams
+from corvus.cli.agents.run_budgets import budgets_of_run, known_of_run
 from corvus.cli.agents.run_text import refuse_without_budget
 from corvus.cli.agents.tally import Tally
 from corvus.cli.credentials import STORE_PASSWORD, hide
 from corvus.compile import RunLimits
-from corvus.governor.rules import budgets_of_run, known_of_run
 from corvus.model.steering import MissionOutcome, MissionRequest, OverrideRequest
 
 if TYPE_CHECKING:
@@ -303,7 +303,8 @@ class Run:
         """Keep what `corvus statusline` reads in the command: limits of a run are in no config."""
         if not self._runtime.policy.enabled:
             return nullcontext()
-        from corvus.cli.everyday.card import RunOnCard, of_run
+        from corvus.cli.everyday.card import of_run
+        from corvus.cli.everyday.card_budgets import RunOnCard
 
         mission = None if self._mission is None else self._mission_request(self._mission)
         run = RunOnCard(self._id, self.session_id, mission, self._request.limits, self._known)

@@ -13,11 +13,12 @@ from corvus.answers.amounts import amount_words, limit_words, match_words
 from corvus.base.errors import NoBudget
 from corvus.base.money import MAX_LIMIT_USD, NanoUSD, nano_usd
 from corvus.cli.agents.hidden import password_layer
+from corvus.cli.agents.run_budgets import is_partial
 from corvus.compile import RunLimits
 from corvus.config.layers.order import Layer
 from corvus.diagnostics.plain import escape
 from corvus.gateway.proxy.clients import ID_CHARACTERS_MAX, is_id
-from corvus.governor.rules import MISSION, is_partial
+from corvus.governor.rules import MISSION
 from corvus.metering.providers import PROVIDERS
 
 if TYPE_CHECKING:

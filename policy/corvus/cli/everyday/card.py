@@ -12,13 +12,13 @@ import os
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from corvus.base.errors import PolicyError
-from corvus.base.period import Period, window_at
 from corvus.base.time import microseconds
+from corvus.cli.everyday.card_budgets import RunOnCard, entries_of, shared_entries
 from corvus.cli.everyday.line import (
     CARD_VERSION,
     STALE_SECONDS,
@@ -29,27 +29,14 @@ from corvus.cli.everyday.line import (
     state_folder,
 )
 from corvus.diagnostics.plain import escape
-from corvus.gateway.proxy.clients import CLIENTS
-from corvus.governor.rules import MISSION, budgets_to_register, part_of_run
-from corvus.model.budget import NONE, values_of
-from corvus.model.parts import PartsQuery
-from corvus.store.kinds import budget_key
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from corvus.compile import RunLimits
     from corvus.governor.governor import Governor
-    from corvus.model.budget import Budget
-    from corvus.model.status_report import StatusReport
-    from corvus.model.steering import MissionRequest
     from corvus.runtime import Runtime
 
 _FAULT_MAX = 160
 _HOLDS_SECONDS = 3600
-_WINDOWS = 10
 _KEPT_SECONDS = 7 * 86_400
-_OF_SESSIONS = (Period.SESSION, Period.MISSION)
 
 
 def refresh(directory: Path, environment: Mapping[str, str]) -> None:
@@ -82,35 +69,6 @@ def refresh(directory: Path, environment: Mapping[str, str]) -> None:
     with suppress(OSError):
         os.unlink(f"{where}.starting")
     _forget_old(environment)
-
-
-@dataclass(frozen=True, slots=True)
-class RunOnCard:
-    """A run, as its card knows it.
-
-    Attributes:
-        run_id: Its id.
-        session_id: Its session.
-        mission: Its mission, if it is one.
-        limits: What its options limit.
-        known: What all of its calls have (``known_of_run``).
-    """
-
-    run_id: str
-    session_id: str
-    mission: MissionRequest | None
-    limits: RunLimits
-    known: Mapping[str, str | None]
-
-    @property
-    def project(self) -> str:
-        """The project of session and mission; empty without one."""
-        return self.known["project"] or ""
-
-    @property
-    def of_line(self) -> dict[str, str | None]:
-        """What calls of Claude Code have in the run: the line is its alone."""
-        return {**self.known, "agent": CLIENTS[0].name}
 
 
 @contextmanager
@@ -228,93 +186,9 @@ def _in_force(
         found["store"] = os.path.abspath(place.name)
         found["stale_after_us"] = microseconds(now) + holds_seconds * 10**6
     found["until_us"] = microseconds(now) + (holds_seconds + _HOLDS_SECONDS) * 10**6
-    budgets: list[dict[str, Any]] = []
-    for budget in budgets_to_register(runtime.policy):
-        part = _part(budget, run)
-        if part is not None:
-            entry = _entry(budget, part, now, run)
-            if status is not None:
-                entry["standing"] = _standing(budget, status)
-            elif place.is_shared and run is not None and governor is not None:
-                entry["standing"] = _standing_in_run(budget, part, run, governor)
-            budgets.append(entry)
-    return found | {"budgets": budgets}
-
-
-def _part(budget: Budget, run: RunOnCard | None) -> str | None:
-    """Return the part of a budget that the line shows, empty without ``per``; ``None`` for none.
-
-    Whose call is meant is known in a run alone.
-    """
-    if run is None:
-        return None if budget.per or budget.name == MISSION else ""
-    if budget.name == MISSION and run.mission is None:
-        return None
-    return part_of_run(budget, run.of_line)
-
-
-def _standing(budget: Budget, status: StatusReport) -> list[int]:
-    items = {item.budget.name: item for item in status.decision.statuses}
-    item = items.get(budget.name)
-    return [item.spent, item.held] if item is not None else [0, 0]
-
-
-def _standing_in_run(budget: Budget, part: str, run: RunOnCard, governor: Governor) -> list[int]:
-    """Return what a store that hosts share says of a budget where a run starts."""
-    mission = run.mission.id if run.mission is not None else None
-    project = run.project or None
-    if not part:
-        return _standing(budget, governor.status(run.session_id, mission, project=project))
-    query = PartsQuery(
-        budget.name, part, session_id=run.session_id, mission_id=mission, project=project
-    )
-    rows = governor.parts(query).rows
-    return [rows[0].status.spent, rows[0].status.held] if rows else [0, 0]
-
-
-def _name(budget: Budget, part: str) -> str:
-    if not part:
-        return budget.name
-    pairs = zip(budget.per, values_of(part), strict=True)
-    words = [f"no {name}" if value == NONE else value for name, value in pairs]
-    return f"{budget.name} ({', '.join(words)})"
-
-
-def _entry(budget: Budget, part: str, now: datetime, run: RunOnCard | None) -> dict[str, Any]:
-    """Return what the line needs of a budget."""
-    mission = run.mission if run is not None else None
-    limit = budget.for_part(part).limit if part else budget.limit
-    if budget.name == MISSION and mission is not None and mission.limit_nano_usd is not None:
-        limit = mission.limit_nano_usd
-    of_session = budget.period in _OF_SESSIONS
-    return {
-        "name": _name(budget, part),
-        "key": budget_key(budget),
-        "measure": budget.measure.value,
-        "limit": limit,
-        "warns": budget.warn_at_percent,
-        "windows": _windows(budget, now),
-        "seconds": budget.window_seconds,
-        "of_session": of_session,
-        "session": run.session_id if run is not None and of_session else None,
-        "project": run.project if run is not None and of_session else None,
-        "part": part,
-        "mission": mission.id if mission and budget.period is Period.MISSION else None,
-        "standing": None,
-    }
-
-
-def _windows(budget: Budget, now: datetime) -> list[tuple[int, int]] | None:
-    """Return the present window and some after it, so that a card outlives the end of a day."""
-    window = window_at(budget.period, now, budget.timezone)
-    if window is None:
-        return None
-    found: list[tuple[int, int]] = []
-    for _ in range(_WINDOWS):
-        found.append((microseconds(window.start), microseconds(window.end)))
-        window = window_at(budget.period, window.end, budget.timezone)
-        assert window is not None, "its period has a calendar"
-    return found
+    if place.is_shared and run is not None and governor is not None:
+        return found | {"budgets": shared_entries(runtime.policy, now, run, governor)}
+    return found | {"budgets": entries_of(runtime.policy, now, run, status)}
 
 
 def _day(runtime: Runtime) -> int | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from corvus.governor.rules import budgets_of_run, is_partial, known_of_run
+from corvus.cli.agents.run_budgets import budgets_of_run, is_partial, known_of_run
 from corvus.runtime import open_runtime
 
 NAMED = """
