@@ -10,8 +10,8 @@ from corvus.base.time import instant_at
 from corvus.cli.output import json_text
 from corvus.cli.planning.wording import (
     SIGNS,
-    amount,
     change_words,
+    covering,
     dollars,
     effect_lines,
     not_known,
@@ -167,7 +167,7 @@ def _row(one: BudgetPlan) -> str:
         changes or _plain(terms(one.budget)),
         f"{len(after.bound)} of {one.windows}",
         f"{after.refused.calls:,} ({dollars(after.refused.cost_nano_usd)})",
-        amount(one.least, one.budget.measure),
+        covering(one.least, one.budget.measure),
     ]
     return f"| {' | '.join(cells)} |"
 
