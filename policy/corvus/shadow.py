@@ -5,6 +5,7 @@ Nothing that is wrong with it stops a call: what is in force is another file.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,6 +60,8 @@ def open_shadow(loaded: LoadedConfig, *, has_leases: bool) -> Shadow | None:
         return Shadow(path, _policy(path, has_leases=has_leases))
     except ConfigError as refused:
         return Shadow(path, problem=str(refused))
+    except OSError as fault:
+        return Shadow(path, problem=f"{path} cannot be read: {fault.strerror or fault}")
 
 
 def _policy(path: Path, *, has_leases: bool) -> Policy:
@@ -66,10 +69,11 @@ def _policy(path: Path, *, has_leases: bool) -> Policy:
 
     Raises:
         ConfigError: It cannot be used; the message says all.
+        OSError: The system refuses the file.
     """
     if has_leases:
         raise ConfigError("a host with leases has slices of budgets, and not their sums")
-    if path.exists() and not path.is_file():
+    if os.path.exists(path) and not os.path.isfile(path):  # unlike those of Path, they never raise
         raise ConfigError(f"{path} is no regular file")
     read = load([path])
     if read.settings is None:

@@ -73,6 +73,18 @@ def test_one_that_cannot_be_used_stops_no_call_and_status_says_why(
     assert told["policy_hash"] is None
 
 
+def test_a_path_that_the_system_refuses_stops_nothing(
+    shadowed: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such as one in a folder of somebody else, or on a disk that is gone."""
+    text = shadowed.config.read_text()
+    shadowed.config.write_text(text.replace("next.toml", "n" * 5000))
+    shadowed.spend(1)
+    assert "name too long" in status(shadowed, capsys)["problem"]
+    assert main(["check", "--format", "concise", str(shadowed.config)]) == 0
+    assert "is not used: it cannot be read: File name too long" in capsys.readouterr().out
+
+
 def test_a_check_checks_the_file_too(shadowed: Place, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(shadowed.config)]) == 0
     next_of(shadowed).write_text("[cost]\ndayly_limit_usd = 2\n")

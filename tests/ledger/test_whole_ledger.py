@@ -13,6 +13,7 @@ from corvus.base.errors import LedgerCorrupt, LedgerError
 from corvus.base.money import NanoUSD
 from corvus.base.period import Period
 from corvus.base.time import FixedClock
+from corvus.governor.shadow.marks import MARK, Mark, ShadowOutcome
 from corvus.ledger import ledger as module
 from corvus.ledger.archive import archive
 from corvus.ledger.counts import spend_in
@@ -124,6 +125,7 @@ def told() -> list[tuple[LedgerTable, Row]]:
     }
     return [
         call(61, cache_read_tokens=5),
+        call(62, tags={MARK: Mark("0123456789abcdef", ShadowOutcome.REFUSED, "day").text}),
         reserved(70, state="warning", **day),
         reserved(71, kind="denied", state="exceeded", denial="budget_exceeded", **day),
         reserved(72, kind="committed", cost_nano_usd=100, override_id=override),

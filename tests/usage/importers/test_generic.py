@@ -36,6 +36,26 @@ def test_csv_is_recognised_and_priced(desk: Desk) -> None:
     ]
 
 
+def test_no_imported_call_has_the_mark_of_a_shadow_policy(desk: Desk) -> None:
+    """It says what a policy of this store would have done, and no file can (PLN-2)."""
+    text = CSV.replace(",red", ",0123456789abcdef:refused:day")
+    (desk.folder / "usage.csv").write_text(text)
+    columns = {"tags.corvus.shadow": "team", "tags.team": "team"}
+    assert desk.take(desk.folder / "usage.csv", columns=columns).new == 2
+    assert desk.ask("SELECT tags FROM usage_record ORDER BY admitted_at") == [
+        ({"team": "0123456789abcdef:refused:day"},),
+        ({"team": "blue"},),
+    ]
+    tags = {"corvus.shadow": "0123456789abcdef:refused:day"}
+    lines = [row(number, tags=tags) for number in (1, 2)]
+    assert desk.take(desk.write("more.jsonl", lines)).new == 2
+    assert desk.ask("SELECT tags FROM usage_record WHERE admitted_at::TIME < '10:00:03'") == [
+        ({"team": "0123456789abcdef:refused:day"},),
+        (None,),
+        (None,),
+    ]
+
+
 def test_csv_with_semicolons_bom_quotes_and_crlf_is_read(desk: Desk) -> None:
     text = (
         "timestamp;model;input_tokens;output_tokens;note\r\n"

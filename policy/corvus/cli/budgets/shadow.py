@@ -66,7 +66,7 @@ def shadow_rows(runtime: Runtime) -> Iterator[tuple[str, str]]:
         yield "shadow", f"[yellow]not counted[/]: {shown(shadow.problem or '')}"
         return
     counts = _counts(runtime)
-    yield "shadow", f"{shown(shadow.path)}  [dim]{shadow.policy.content_hash[:23]}[/]"
+    yield "shadow", f"{shown(str(shadow.path))}  [dim]{shadow.policy.content_hash[:23]}[/]"
     if counts is None:
         yield "", "[yellow]unknown[/]: the store cannot be read"
     elif not counts:

@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from corvus.base.time import naive_utc
+from corvus.governor.shadow.marks import MARK
 from corvus.ledger.ledger import Ledger
 from corvus.ledger.merging import MergedUsage, merge_usage
 from corvus.model.outbox import LedgerTable
@@ -132,10 +133,15 @@ WHERE record.id IN (
 )
 """  # noqa: S608 - made of constants of this package
 
+# What a shadow policy would have done is known of calls that were admitted here, and of no other.
+_OWN_TAGS = f"""CASE WHEN call.tags['{MARK}'] IS NULL THEN call.tags
+        WHEN cardinality(call.tags) > 1 THEN map_from_entries(
+            list_filter(map_entries(call.tags), lambda entry: entry.key <> '{MARK}')) END"""
 _STAGED = f"""
 CREATE OR REPLACE TEMP TABLE usage_staged AS
 SELECT {_ID.format(time="call.admitted_at", text=_NEW)} AS id, call.known_id AS corrects_id,
     call.* EXCLUDE (known_id, keeps_counts, keeps_rest, price_model, is_fork, disbelief)
+        REPLACE ({_OWN_TAGS} AS tags)
 FROM temp.import_priced AS call
 UNION ALL BY NAME
 {_TAKEN_BACK}

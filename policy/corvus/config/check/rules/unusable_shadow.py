@@ -51,9 +51,9 @@ def check(subject: Subject, reporter: Reporter) -> None:
 
 def _fault(path: Path, config: Path) -> tuple[str, str] | None:
     """Return what is wrong, and a few words at the value; what it holds is checked by itself."""
-    if not path.is_file():
-        return ("it is no regular file" if path.exists() else "there is no such file"), "no file"
-    if config.exists() and path.samefile(config):
+    if (absence := _absence(path)) is not None:
+        return absence
+    if os.path.exists(config) and path.samefile(config):
         return "it is this file", "itself"
     raw, _ = read_bytes(path, str(path))
     shadow = read_document(raw, str(path))[0] if raw is not None else None
@@ -64,3 +64,14 @@ def _fault(path: Path, config: Path) -> tuple[str, str] | None:
     if value_at(shadow.data, _ENABLED) is not True:
         return "its `cost.enabled` is not true, so it would refuse nothing", "refuses nothing"
     return None
+
+
+def _absence(path: Path) -> tuple[str, str] | None:
+    """Return why there is no file to be read, and a few words at the value."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return "there is no such file", "no file"
+    except (OSError, ValueError) as fault:
+        return f"it cannot be read: {getattr(fault, 'strerror', None) or fault}", "not readable"
+    return None if path.is_file() else ("it is no regular file", "no file")
