@@ -170,7 +170,7 @@ spent AS (
     GROUP BY name, starts_at, part
 ),
 renewed AS (
-    SELECT shown.name, shown.starts_at, COALESCE(reset.part, '') AS part, COUNT(*) AS resets
+    SELECT shown.name, shown.starts_at, COALESCE(reset.part, '') AS part, COUNT(DISTINCT reset.audit_id) AS resets
     FROM shown
     JOIN reset
         ON reset.budget = shown.name

@@ -18,7 +18,7 @@ from corvus.model.columns import ESTIMATED_TOKENS
 from corvus.model.usage import TOKENS
 from corvus.proofs.judging import unexplained
 from corvus.reporting.catalog import load_catalog
-from corvus.reporting.in_force import show_budgets
+from corvus.reporting.in_force import WINDOWS_MAX, show_budgets
 from corvus.reporting.run import run_report
 from corvus.version import __version__
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from corvus.runtime import Runtime
 
 SCHEMA: Final = "corvus.proof/1"
-_WINDOWS_MAX: Final = 366
 _PARTS_MAX: Final = 100_000
 _PAGE: Final = 10_000
 _EVER: Final = "1970-01-01T00:00:00+00:00"
@@ -176,12 +175,12 @@ def _windows(
     """Yield every window that overlaps the period, as it was at its end."""
     starts, ends = span
     last = ends - timedelta(microseconds=1)
-    show_budgets(connection, budgets, last)
+    show_budgets(connection, budgets, last, since=starts)
     given = {
         "as_of": last,
         "since": starts,
         "until": ends,
-        "windows": _WINDOWS_MAX,
+        "windows": WINDOWS_MAX,
         "parts": _PARTS_MAX,
     }
     table = run_report(connection, load_catalog().find("budgets/status-over-time"), given, now=last)

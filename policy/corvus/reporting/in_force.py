@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import count
 from typing import TYPE_CHECKING
 
 from corvus.base.period import Period, window_at
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 WINDOWS_MAX = 366
-"""Windows shown of each budget, the present one included."""
+"""Windows shown of each budget, the present one included, unless all since an instant are."""
 
 _CREATE = """
 CREATE OR REPLACE TEMP TABLE budget (
@@ -55,14 +56,14 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?::VARCHAR[], map(?::VARCHAR[], ?::VARCHAR[][
 _LIMIT = "INSERT INTO temp.budget_limit VALUES (?, ?, ?, ?)"
 _WINDOWS_OF_PARTS = """
 INSERT INTO temp.budget_window
-SELECT ?, row_number() OVER latest - 1, part, window_start, window_end
-FROM opened_window WHERE budget_key = ? AND window_start <= ?
+SELECT $budget, least(row_number() OVER latest, $most) - 1, part, window_start, window_end
+FROM opened_window WHERE budget_key = $budget_key AND window_start <= $now
 WINDOW latest AS (PARTITION BY part ORDER BY window_start DESC)
-QUALIFY row_number() OVER latest <= ?
+QUALIFY row_number() OVER latest <= $most OR window_end > $since
 """
 _WINDOWS = """
 INSERT INTO temp.budget_window
-SELECT $budget, UNNEST(range(len($starts))), NULL,
+SELECT $budget, least(UNNEST(range(len($starts))), $most - 1), NULL,
     UNNEST($starts::TIMESTAMP[]), UNNEST($ends::TIMESTAMP[])
 """
 _USED = f"""
@@ -74,26 +75,28 @@ _RECORDS = "(SELECT * FROM usage_record WHERE admitted_at < until::TIMESTAMP)"
 _ROLLED_UP = "{table}_between(NULL, until, false)"
 
 
-def show_budgets(connection: DuckDBPyConnection, budgets: Sequence[Budget], now: datetime) -> None:
+def show_budgets(
+    connection: DuckDBPyConnection,
+    budgets: Sequence[Budget],
+    now: datetime,
+    *,
+    since: datetime | None = None,
+) -> None:
     """Make the tables and the view.
 
     Args:
         connection: A connection to a ledger; reading is enough.
         budgets: The budgets, in order of EVA-7.
         now: The present instant, aware.
+        since: Show all windows that end after this instant, aware, however many: those beyond
+            ``WINDOWS_MAX`` share the last number.
     """
     connection.execute(_CREATE)
     for place, budget in enumerate(budgets):
         connection.execute(_BUDGET, _row(place, budget))
         for number, (glob, limit) in enumerate(budget.limits):
             connection.execute(_LIMIT, [budget.name, number, glob, limit])
-        if budget.period is Period.WINDOW:
-            given = [budget.name, budget_key(budget), naive_utc(now), WINDOWS_MAX]
-            connection.execute(_WINDOWS_OF_PARTS, given)
-            continue
-        windows = list(_windows(budget, now))
-        starts, ends = [start for start, _ in windows], [end for _, end in windows]
-        connection.execute(_WINDOWS, {"budget": budget.name, "starts": starts, "ends": ends})
+        _show_windows(connection, budget, now, since)
     used = [
         _USED.format(
             name=_text(each.name),
@@ -107,6 +110,20 @@ def show_budgets(connection: DuckDBPyConnection, budgets: Sequence[Budget], now:
     connection.execute(
         f"CREATE OR REPLACE TEMP MACRO budget_usage(until) AS TABLE {' UNION ALL '.join(used)}"
     )
+
+
+def _show_windows(
+    connection: DuckDBPyConnection, budget: Budget, now: datetime, since: datetime | None
+) -> None:
+    shown = {"budget": budget.name, "most": WINDOWS_MAX}
+    if budget.period is Period.WINDOW:
+        first = None if since is None else naive_utc(since)
+        which = {"budget_key": budget_key(budget), "now": naive_utc(now), "since": first}
+        connection.execute(_WINDOWS_OF_PARTS, {**shown, **which})
+        return
+    windows = list(_windows(budget, now, since))
+    starts, ends = [start for start, _ in windows], [end for _, end in windows]
+    connection.execute(_WINDOWS, {**shown, "starts": starts, "ends": ends})
 
 
 def _row(place: int, budget: Budget) -> list[object]:
@@ -154,15 +171,19 @@ def _text(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _windows(budget: Budget, now: datetime) -> Iterator[tuple[datetime | None, datetime | None]]:
-    """Yield the windows of a budget, the present one first."""
+def _windows(
+    budget: Budget, now: datetime, since: datetime | None
+) -> Iterator[tuple[datetime | None, datetime | None]]:
+    """Yield the windows of a budget, the present one first; all that end after an instant."""
     if budget.period is Period.TOTAL:
         yield None, None
         return
     instant = now
-    for _ in range(WINDOWS_MAX):
+    for number in count():
         window = window_at(budget.period, instant, budget.timezone)
         if window is None:
+            return
+        if number >= WINDOWS_MAX and (since is None or window.end <= since):
             return
         yield naive_utc(window.start), naive_utc(window.end)
         instant = window.start - timedelta(microseconds=1)

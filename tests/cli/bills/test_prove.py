@@ -91,6 +91,62 @@ def test_a_month_holds_but_for_the_overrun_that_is_named(
     assert "does not prove" in said
 
 
+def test_each_window_is_in_it_however_many_there_are(tmp_path: Path) -> None:
+    """A report shows the latest 366 of a budget; what was over its limit before them counts too."""
+    clock = FrozenClock(datetime(2026, 10, 31, 16, tzinfo=UTC))
+    place = Place(tmp_path, clock)
+    place.config.write_text(
+        "[cost]\nenabled = true\n[[cost.budgets]]\n"
+        'name = "minutes"\nwindow = "1m"\nlimit_usd = 0.02\n'
+    )
+    with place.governor() as governor:
+        for number in range(400):
+            decision = governor.reserve(Request("m", NanoUSD(CENT), "s"))
+            assert decision.reservation is not None
+            cost = 3 * CENT if number == 1 else CENT
+            governor.commit(decision.reservation, cost_nano_usd=NanoUSD(cost))
+            clock.move(timedelta(minutes=1))
+    clock.move(timedelta(hours=3))
+    windows = [one for one in period(place)["windows"] if one["budget"] == "minutes"]
+    assert len(windows) == 400
+    assert [one["used"] for one in windows if one["used"] > one["limit"]] == [3 * CENT]
+
+
+def test_the_key_is_not_replaced_by_the_statement(
+    proved: tuple[dict[str, Any], Path, Place], key: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, _, place = proved
+    before = key.read_bytes()
+    words = ["--period", "2026-10", "--key", str(key), "--out", str(key)]
+    assert place.run("prove", *words) == Exit.USAGE
+    assert "is the key" in capsys.readouterr().err
+    assert key.read_bytes() == before
+
+
+MALFORMED: dict[str, Callable[[dict[str, Any]], object]] = {
+    "no records": lambda s: s.pop("records"),
+    "records that are none": lambda s: s.update(records=None),
+    "no list of what it does not prove": lambda s: s.update(does_not_prove=5),
+    "windows without names": lambda s: s.update(windows=[{}]),
+    "exceptions that are numbers": lambda s: s.update(exceptions=[1]),
+}
+
+
+@pytest.mark.parametrize("fault", MALFORMED)
+def test_what_lacks_something_is_refused_in_words(
+    proved: tuple[dict[str, Any], Path, Place],
+    key: Path,
+    fault: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    document, _, _ = proved
+    MALFORMED[fault](document["statement"])
+    path = written(tmp_path, signed(document["statement"], key))
+    assert verify(path, "--public-key", f"{key}.pub") == Exit.USAGE
+    assert "lacks what a statement has" in capsys.readouterr().err
+
+
 CHEATS: dict[str, Callable[[dict[str, Any]], object]] = {
     "edits a record": lambda s: s["windows"][0].update(used=1),
     "drops an overrun": lambda s: s["exceptions"].clear(),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from corvus.base.errors import ProofRefused
 from corvus.base.money import usd_short
 from corvus.cli.exits import Exit
 from corvus.cli.options import Config, LedgerPath, Sets, opened
@@ -84,9 +86,12 @@ def _make_key(path: Path) -> None:
 
 
 def _sign(period: str, key: Path, out: Path | None, where: tuple[Any, Any, Any]) -> None:
+    from corvus.base.files import whole_file
     from corvus.proofs.keys import signed
     from corvus.proofs.statement import make_statement
 
+    if out is not None and _is_same(out, key):
+        raise typer.BadParameter(f"{out} is the key, which it would replace", param_hint="--out")
     config, sets, ledger = where
     runtime = opened(config, ledger, sets)
     starts, ends = _span(period, runtime.clock.now())
@@ -96,11 +101,18 @@ def _sign(period: str, key: Path, out: Path | None, where: tuple[Any, Any, Any])
     if out is None:
         print(text)
     else:
-        out.write_text(text + "\n", encoding="utf-8")
+        with whole_file(out) as part:
+            part.write_text(text + "\n", encoding="utf-8")
         for line in summary(statement):
             console().print(shown(line))
     if not statement["holds"]:
         raise typer.Exit(Exit.FINDINGS)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    with suppress(OSError):
+        return one.samefile(other)
+    return False
 
 
 def _span(period: str, now: datetime) -> tuple[datetime, datetime]:
@@ -119,12 +131,16 @@ def _verify(path: Path, public_key: str | None, period: str | None) -> None:
     pinned = None if public_key is None else public_key_of(public_key)
     span = None if period is None else _span(period, datetime.now(UTC))
     found = check_document(path, pinned, span)
+    try:
+        said = summary(found.statement)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise ProofRefused(f"{path} lacks what a statement has") from None
     out = console()
     for fault in found.faults:
         out.print(f"[red]not to be believed[/]: {shown(fault)}")
     if not found.faults:
         out.print(f"[green]good[/]: signed by {shown(found.public_key)}")
-    for line in summary(found.statement):
+    for line in said:
         out.print(shown(line))
     if found.faults:
         raise typer.Exit(Exit.FINDINGS)

@@ -39,4 +39,7 @@ VALUES
     (uuid(), 5, '2026-04-08 11:55:00', 'denied', 'budget_exceeded', 'gpt-week'),
     (uuid(), 6, '2026-04-08 12:30:00', 'denied', 'budget_exceeded', 'gpt-week');
 INSERT INTO reset (store_id, seq, audit_id, budget, budget_key, period, effective_at, removed_cost_nano_usd, removed_requests)
-VALUES (uuid(), 7, uuid(), 'day', 'd', 'day', '2026-04-07 13:00:00', 1_000_000_000, 2);
+VALUES
+    (uuid(), 7, '01963000-0000-7000-8000-000000000001', 'day', 'd', 'day', '2026-04-07 13:00:00', 1_000_000_000, 2),
+    -- The same reset of what a shadow policy counts, under the same name.
+    (uuid(), 8, '01963000-0000-7000-8000-000000000001', 'day', 'd, of a shadow', 'day', '2026-04-07 13:00:00', 0, 0);
