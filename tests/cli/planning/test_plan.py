@@ -277,6 +277,26 @@ def test_outside_of_git_a_revision_is_refused(
     assert "lies in no git repository, and there is no file main" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("shape", ["text", "markdown", "json"])
+def test_a_key_that_was_given_for_a_name_is_not_shown(
+    month: Month, capsys: Capture, shape: str
+) -> None:
+    key = "sk-ant-api03-AAAABBBBCCCCDDDDEEEEFFFF"
+    runtime = open_runtime([month.config], ledger=month.folder / "l.duckdb", clock=month.clock)
+    with runtime.governor() as governor:
+        for user in (key, "bo"):
+            asked = Request("m", NanoUSD(150 * CENT), key, user=user, project=key)
+            assert governor.reserve(asked).allowed
+    month.clock.move(timedelta(seconds=1))
+    month.limit(1)
+    assert main(["plan", *month.where, "--format", shape]) == Exit.CLEAN
+    assert key not in capsys.readouterr().out
+    at = month.clock.now().isoformat()
+    words = ["policy", "bisect", *month.where[:2], "--incident", at]
+    assert main([*words, "--format", "json" if shape == "json" else "text"]) == Exit.CLEAN
+    assert key not in capsys.readouterr().out
+
+
 def test_a_span_in_the_future_is_refused(month: Month, capsys: Capture) -> None:
     assert main(["plan", *month.where[:2], "--since", "2199"]) == Exit.USAGE
     assert "--since 2199 (2199-01-01 00:00) is in the future" in capsys.readouterr().err
