@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from corvus.cli.agents.run_budgets import budgets_of_run, known_of_run
 from corvus.cli.agents.run_text import cautions
 from corvus.cli.options import say_governing, warn_unlimited
-from corvus.governor.rules import budgets_of_run
 from corvus.runtime import Runtime, open_runtime
 
 NO_LIMITS = "session_limit_usd = 0\ndaily_limit_usd = 0\nmonthly_limit_usd = 0\n"
@@ -18,7 +18,8 @@ OPUS = '[[cost.budgets]]\nname = "o"\nperiod = "day"\nlimit_usd = 1\nmatch = { m
 def said(folder: Path, cost: str, *, own: bool = False, log_in: bool = False) -> list[str]:
     """Return what a run of ``corvus agent`` under such a config is warned of."""
     runtime = runtime_of(folder, cost)
-    budgets = budgets_of_run(runtime.policy, "cli-agent", {"openai"}, in_mission=False)
+    known = known_of_run("cli-agent")
+    budgets = budgets_of_run(runtime.policy, known, {"openai"}, in_mission=False)
     return cautions(runtime, budgets, has_own_limit=own, keeps_log_in=log_in)
 
 

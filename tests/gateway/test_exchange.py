@@ -71,6 +71,24 @@ def test_an_answer_that_is_whole_comes_in_one_piece_with_its_length(gateway: Pro
             assert b"transfer-encoding" not in head
 
 
+def test_an_answer_has_one_date_that_of_its_provider_where_that_states_it(
+    gateway: Proxied,
+) -> None:
+    stated = "Sun, 06 Nov 1994 08:49:37 GMT"
+
+    async def dated(call: Call) -> None:
+        await call.answer(CHAT_BODY, more=f"date: {stated}\r\n")
+
+    for script in (dated, usual):
+        gateway.provider.script = script
+        with connect(gateway) as client:
+            client.sendall(request(gateway, connection="close"))
+            head = until(client, b"").partition(b"\r\n\r\n")[0].decode()
+        dates = [line for line in head.split("\r\n") if line.startswith("date:")]
+        assert len(dates) == 1
+        assert (dates == [f"date: {stated}"]) == (script is dated)
+
+
 def test_calls_that_were_sent_together_are_answered_in_order(gateway: Proxied) -> None:
     with connect(gateway) as client:
         calls = [request(gateway, x_corvus_session=f"s{number}") for number in range(4)]
@@ -146,6 +164,25 @@ def test_a_client_that_leaves_while_it_waits_stops_its_provider(
         time.sleep(0.1)
     (call,) = gateway.provider.calls
     assert call.was_left.wait(5)
+
+
+def test_a_client_that_leaves_stops_its_provider_whatever_it_has_sent_ahead(
+    gateway: Proxied,
+) -> None:
+    come = threading.Event()
+
+    async def think(_: Call) -> None:
+        come.set()
+        await asyncio.sleep(20)
+
+    gateway.provider.script = think
+    with connect(gateway) as client:
+        client.sendall(request(gateway) * 3)
+        assert come.wait(10)
+    (call,) = gateway.provider.calls
+    assert call.was_left.wait(5)
+    gateway.settled()
+    assert len(gateway.provider.calls) == 1
 
 
 @pytest.mark.parametrize("cut", [1, 20, 100, 250, -1])

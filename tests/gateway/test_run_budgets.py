@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from corvus.base.errors import SteeringRefused
+from corvus.model.parts import PartsQuery
 from corvus.model.steering import MissionOutcome
 from corvus.runtime import open_runtime
 from tests.gateway.provider import Provider
@@ -191,3 +192,104 @@ def test_a_mission_that_made_no_call_is_begun_again_by_the_next_run(desk: Desk) 
     code, out, said = desk.run(*words, *caller(1))
     assert (code, out) == (2, ""), "it has made a call"
     assert "starts" not in said
+
+
+OF_PROJECTS = """[cost]
+enabled = true
+session_limit_usd = 0
+daily_limit_usd = 0
+monthly_limit_usd = 0
+on_exceeded = []
+
+[[cost.budgets]]
+name = "each-project"
+per = ["project"]
+period = "day"
+limit_usd = 0.7
+
+[[cost.budgets]]
+name = "of-search"
+match = { project = "search" }
+period = "day"
+limit_usd = 5
+"""
+EACH = PartsQuery("each-project")
+STATUS_LINE = """
+import subprocess, sys
+words = [sys.executable, "-m", "corvus", "statusline"]
+print(subprocess.run(words, input=b"{}", stdout=subprocess.PIPE).stdout.decode().strip())
+"""
+
+
+def test_the_calls_of_a_run_are_of_its_project(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    desk.write(OF_PROJECTS)
+    words = ("code", "--session", "s", "--mission", "m", "--project")
+    code, out, said = desk.run(
+        *words, "search", "--", sys.executable, "-c", CALL + STATUS_LINE, "2"
+    )
+    assert code == 0, said
+    assert "of-search (project:search) $5.00 of $5.00 left" in said
+    assert "session s of project search starts" in said
+    assert out == (
+        "Hi\nHi\nsession $0.12 · each-project (search) $0.12 of $0.70, $0.58 left · "
+        "of-search $0.12 of $5.00, $4.88 left\n"
+    )
+    code, out, said = desk.run(*words, "search", *caller(1))
+    assert code == 2
+    assert "already had a mission" in said, "it is the mission of this project"
+    code, out, said = desk.run(*words, "shop", *caller(1))
+    assert (code, out) == (0, "Hi\n"), said
+    assert "of-search" not in said, "it counts no call of this run"
+    code, out, said = desk.run("agent", *caller(1))
+    assert (code, out) == (0, "Hi\n"), said
+    with open_runtime([desk.config], ledger=desk.ledger).governor() as governor:
+        assert governor.mission("s", "m", "search").outcome is MissionOutcome.COMPLETED
+        assert governor.mission("s", "m", "shop").outcome is MissionOutcome.COMPLETED
+        parts = {row.status.part: row.spend.calls for row in governor.parts(EACH).rows}
+        assert parts == {"search": 2, "shop": 1, "(none)": 1}
+
+
+def test_a_call_does_not_leave_the_project_of_its_run(desk: Desk) -> None:
+    desk.write(OF_PROJECTS)
+    other = CALL.replace('"content-type":', '"x-corvus-project": "other", "content-type":')
+    command = ["--", sys.executable, "-c", other, "1"]
+    assert desk.run("code", "--project", "search", *command)[:2] == (0, "Hi\n")
+    with open_runtime([desk.config], ledger=desk.ledger).governor() as governor:
+        assert [row.status.part for row in governor.parts(EACH).rows] == ["search"]
+        (session,) = governor.sessions()
+        assert session.project == "search"
+        assert session.closed_at is not None
+
+
+def test_an_override_for_a_run_is_of_its_project(desk: Desk) -> None:
+    desk.write(
+        OF_PROJECTS.replace("enabled = true", "enabled = true\nallow_override = true").replace(
+            "limit_usd = 0.7", "limit_usd = 0.1"
+        )
+    )
+    code, out, said = desk.run("code", "--project", "search", *caller(1))
+    assert (code, out) == (20, "402\n"), said
+    code, out, said = desk.run("code", "--project", "search", "--override-budget", *caller(1))
+    assert (code, out) == (0, "Hi\n"), said
+
+
+def test_what_a_killed_run_of_a_project_left_open_is_ended_there(desk: Desk) -> None:
+    wait = "import time; print('up', flush=True); time.sleep(60)"
+    words = ["code", "--daily", "5", "--session", "s", "--mission", "m", "--project", "p"]
+    killed = desk.start(*words, "--", sys.executable, "-c", wait)
+    assert killed.stdout is not None
+    assert killed.stdout.readline() == "up\n"
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate(timeout=30)
+    assert desk.run("code", "--daily", "5", "--", "true")[0] == 0
+    with open_runtime([desk.config], ledger=desk.ledger).governor() as governor:
+        assert governor.mission("s", "m", "p").outcome is MissionOutcome.FAILED
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\tb", "x" * 201])
+def test_a_project_without_a_name_is_refused(desk: Desk, name: str) -> None:
+    """An empty one would be no project, and so another budget than the one that was meant."""
+    code, out, said = desk.run("code", "--daily", "5", "--project", name, "--", "true")
+    assert (code, out) == (2, "")
+    assert "invalid value for '--project': a project is a text of 1 to 200 characters" in said

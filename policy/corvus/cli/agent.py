@@ -42,6 +42,10 @@ Daily: TypeAlias = Annotated[
 SessionLimit: TypeAlias = Annotated[
     str | None, typer.Option("--session-limit", metavar="USD", help="Limit of the session.")
 ]
+Project: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--project", help="Project that the session and its calls are of; default: none."),
+]
 Branch: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -77,6 +81,7 @@ def agent(
     command: Command,
     *,
     session: Session = None,
+    project: Project = None,
     mission: MissionName = None,
     limit: Limit = None,
     daily: Daily = None,
@@ -99,7 +104,7 @@ def agent(
     Example: corvus agent --mission triage --limit 2.50 -- python agent.py
     """
     from corvus.cli.agents.run import RunRequest
-    from corvus.cli.agents.run_text import read_limits
+    from corvus.cli.agents.run_text import read_limits, read_project
 
     limits = read_limits(limit, daily, session_limit)
     request = RunRequest(
@@ -113,6 +118,7 @@ def agent(
         tuple(pass_env or ()),
         branch or None,
         is_quiet=quiet,
+        project=read_project(project),
     )
     _run(command, request, config, sets, ledger)
 
@@ -121,6 +127,7 @@ def code(
     command: Command,
     *,
     session: Session = None,
+    project: Project = None,
     mission: MissionName = None,
     limit: Limit = None,
     daily: Daily = None,
@@ -143,7 +150,7 @@ def code(
     Example: corvus code --daily 5 -- claude -p "fix the tests"
     """
     from corvus.cli.agents.run import RunRequest
-    from corvus.cli.agents.run_text import read_limits
+    from corvus.cli.agents.run_text import read_limits, read_project
 
     limits = read_limits(limit, daily, session_limit)
     request = RunRequest(
@@ -157,6 +164,7 @@ def code(
         tuple(pass_env or ()),
         branch or None,
         is_quiet=quiet,
+        project=read_project(project),
     )
     _run(command, request, config, sets, ledger)
 

@@ -174,7 +174,7 @@ class Exchange:
         assert headers is not None, "an answer has a head, once"
         self._headers = None
         names = [name for name, _ in headers]
-        lines = [*cycle.default_headers, *headers]
+        lines = [line for line in cycle.default_headers if line[0] not in names] + headers
         has_body = self._status not in _WITHOUT_BODY and self.scope["method"] != "HEAD"
         if has_body and b"content-length" not in names:
             lines += self._framing(length)

@@ -7,7 +7,7 @@ derived again at any time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol, TypeAlias
@@ -17,7 +17,7 @@ from corvus.base.money import NOTHING, NanoUSD
 from corvus.base.period import Period, Window, window_at
 from corvus.base.time import instant_at, microseconds
 from corvus.governor.evaluate import Balance
-from corvus.model.budget import NOT, TAG, Budget, Measure, part_of
+from corvus.model.budget import NOT, Budget, Measure, part_of
 from corvus.model.policy import Policy
 from corvus.model.request import Attributes, Request
 from corvus.model.reservation import Reservation
@@ -30,8 +30,6 @@ MISSION = "mission"
 """Name of the budget that a mission's own limit is."""
 
 _OWN_LIMIT = "the limit of the mission"
-_OPEN = frozenset({"model", "provider"})
-"""What each call of a run says for itself; all else is the same for all of them."""
 _REMEMBERED_MAX = 10_000
 _EVER = datetime.min.replace(tzinfo=UTC)
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -224,14 +222,14 @@ class Counting:
 
 def matches(budget: Budget, attributes: Attributes) -> bool:
     """Return whether a budget counts calls with these attributes."""
-    for name, globs in budget.match:
-        value = attributes.value(name)
-        if globs[0].startswith(NOT):
-            if value is not None and glob_matches(globs[0].removeprefix(NOT), value):
-                return False
-        elif value is None or not any(glob_matches(glob, value) for glob in globs):
-            return False
-    return True
+    return all(is_met(globs, attributes.value(name)) for name, globs in budget.match)
+
+
+def is_met(globs: Sequence[str], value: str | None) -> bool:
+    """Return whether a call with this value of an attribute is what a budget asks for."""
+    if globs[0].startswith(NOT):
+        return value is None or not glob_matches(globs[0].removeprefix(NOT), value)
+    return value is not None and any(glob_matches(glob, value) for glob in globs)
 
 
 def part_of_call(budget: Budget, attributes: Attributes) -> str:
@@ -392,67 +390,3 @@ def registered(unit: Unit, budgets: Iterable[Budget]) -> dict[str, int]:
     ids = {budget_key(budget): budget_id for budget_id, budget in unit.budgets().items()}
     keys = [budget_key(budget) for budget in budgets]
     return {key: ids[key] for key in keys if key in ids}
-
-
-def budgets_of_run(
-    policy: Policy,
-    surface: str,
-    providers: Collection[str],
-    *,
-    in_mission: bool,
-    branch: str | None = None,
-) -> list[Budget]:
-    """Return the enforced budgets that calls of a run of a command can meet (CLI-4).
-
-    They come in the order of the policy.
-    One that matches on what each call says for itself is among them when some call could match it.
-
-    Args:
-        policy: What is in force; while it is not enabled, no budget limits anything.
-        surface: Where the calls come from.
-        providers: Whoever may bill them.
-        in_mission: Whether they belong to a mission.
-        branch: The branch that they are of.
-    """
-    if not policy.enabled:
-        return []
-    return [
-        budget
-        for budget in policy.budgets
-        if budget.limit > 0
-        and budget.enforce == "block"
-        and (in_mission or budget.period is not Period.MISSION)
-        and all(
-            any(_can_match(name, glob, (surface, branch), providers) for glob in globs)
-            for name, globs in budget.match
-        )
-    ]
-
-
-def is_partial(budget: Budget) -> bool:
-    """Return whether a budget limits some calls of a run only, by what each says for itself."""
-    return any(
-        _is_optional(name) or (name in _OPEN and "*" not in globs) for name, globs in budget.match
-    )
-
-
-def _can_match(
-    name: str, glob: str, fixed: tuple[str, str | None], providers: Collection[str]
-) -> bool:
-    surface, branch = fixed
-    match name:
-        case "model":
-            return True
-        case "provider":
-            return any(glob_matches(glob, provider) for provider in providers)
-        case "surface":
-            return glob_matches(glob, surface)
-        case "branch":
-            return branch is not None and glob_matches(glob, branch)
-        case _:
-            return _is_optional(name)  # a run has no project, user or token (CFG-10)
-
-
-def _is_optional(name: str) -> bool:
-    """Return whether a call of a run may say an attribute, or not (SES-3)."""
-    return name in ("agent", "subagent") or name.startswith(TAG)

@@ -12,12 +12,20 @@ from typing import Any
 
 import pytest
 
+from corvus import Usage
+from corvus.base.money import NanoUSD
 from corvus.base.time import microseconds
+from corvus.cli.agents.run_budgets import known_of_run
 from corvus.cli.everyday import card, line
+from corvus.cli.everyday.card_budgets import RunOnCard
 from corvus.cli.exits import Exit
 from corvus.cli.main import main
+from corvus.compile import RunLimits
+from corvus.governor.governor import Governor
+from corvus.model.request import Request
+from corvus.model.steering import MissionRequest
 from tests.cli.everyday.test_today import log
-from tests.cli.places import Place
+from tests.cli.places import CENT, Place
 from tests.fakes import FrozenClock
 
 SAID = {"session_id": "a", "cost": {"total_cost_usd": 0.1234}}
@@ -260,6 +268,129 @@ def test_a_run_without_a_config_has_its_own_limits_in_the_line(tmp_path: Path) -
     )
     state = tmp_path / "home/.local/state/corvus/statusline"
     assert list(state.iterdir()) == [], "it goes with the run"
+
+
+DIVIDED = """
+[cost]
+enabled = true
+session_limit_usd = 0
+daily_limit_usd = 0
+monthly_limit_usd = 0
+
+[[cost.budgets]]
+name = "each-project"
+per = ["project"]
+period = "day"
+limit_usd = 9
+limits = { search = 4 }
+
+[[cost.budgets]]
+name = "each-agent"
+per = ["user", "agent"]
+window = "5h"
+limit_calls = 20
+
+[[cost.budgets]]
+name = "tries"
+per = ["project"]
+period = "session"
+limit_usd = 3
+
+[[cost.budgets]]
+name = "each-model"
+per = ["model"]
+period = "day"
+limit_usd = 7
+
+[[cost.budgets]]
+name = "of-search"
+period = "week"
+limit_usd = 8
+match = { project = "search" }
+
+[[cost.budgets]]
+name = "of-aider"
+period = "week"
+limit_usd = 8
+match = { agent = "aider" }
+"""
+
+
+def divide(place: Place, url: str | None = None) -> None:
+    where = f'url = "{url}"' if url else f'path = "{place.ledger}"'
+    place.config.write_text(f"{DIVIDED}\n[governance.ledger]\n{where}\n")
+
+
+def call_in_project(governor: Governor, project: str | None, cents: int = 50) -> None:
+    """Make a call as Claude Code does in a run."""
+    cost = NanoUSD(cents * CENT)
+    request = Request("m", cost, "a", project=project, agent="claude-code", surface="cli-code")
+    decision = governor.reserve(request)
+    assert decision.reservation is not None, decision
+    governor.commit(decision.reservation, Usage(100, 20), cost_nano_usd=cost)
+
+
+def in_run(place: Place, governor: Governor, clock: FrozenClock, project: str | None) -> str:
+    """Return the line inside of a run that is of a project."""
+    known = known_of_run("cli-code", project=project)
+    run = RunOnCard("01a2", "a", MissionRequest("a", "m"), RunLimits(), known)
+    with card.of_run(place.runtime, run, governor):
+        return shown(place, clock, {}, CORVUS_RUN="01a2", CORVUS_SESSION_ID="a")
+
+
+def test_in_a_run_the_line_shows_the_parts_that_count_its_calls(
+    here: Place, clock: FrozenClock
+) -> None:
+    divide(here)
+    with here.governor() as governor:
+        for project in ("search", "search", "shop", None):
+            call_in_project(governor, project)
+        assert in_run(here, governor, clock, "search") == (
+            "session $1.00 · each-project (search) $1.00 of $4.00, $3.00 left · "
+            "each-agent (no user, claude-code) 4 of 20 calls, 16 left · "
+            "tries (search) $1.00 of $3.00, $2.00 left · "
+            "of-search $1.00 of $8.00, $7.00 left"
+        )
+        assert in_run(here, governor, clock, "shop") == (
+            "session $0.50 · each-project (shop) $0.50 of $9.00, $8.50 left · "
+            "each-agent (no user, claude-code) 4 of 20 calls, 16 left · "
+            "tries (shop) $0.50 of $3.00, $2.50 left"
+        )
+        assert "each-project (no project) $0.50 of $9.00" in in_run(here, governor, clock, None)
+
+
+def test_outside_of_a_run_nobody_says_whose_part_is_meant(here: Place, clock: FrozenClock) -> None:
+    divide(here)
+    with here.governor() as governor:
+        call_in_project(governor, "search")
+    refresh(here)
+    line_of_folder = shown(here, clock)
+    assert "of-search $0.50 of $8.00" in line_of_folder
+    assert "each-" not in line_of_folder
+
+
+def test_a_session_in_two_projects_is_two_sums_in_a_run(here: Place, clock: FrozenClock) -> None:
+    with here.governor() as governor:
+        for project in ("search", "shop", "shop"):
+            call_in_project(governor, project)
+        assert "session $1.00 of $2.00" in in_run(here, governor, clock, "shop")
+        assert "session $0.50 of $2.00" in in_run(here, governor, clock, "search")
+
+
+def test_parts_in_a_shared_store_are_those_of_the_start_of_the_run(
+    tmp_path: Path, clock: FrozenClock, postgres_url: str
+) -> None:
+    place = Place(tmp_path, clock, url=postgres_url)
+    divide(place, postgres_url)
+    place.run("store", "init")
+    with place.governor() as governor:
+        call_in_project(governor, "search")
+        found = in_run(place, governor, clock, "search")
+        assert found.startswith(
+            "session $0.50 · each-project (search) $0.50 of $4.00, $3.50 left · "
+        )
+        assert "tries (search) $0.50 of $3.00" in found
+        assert "each-project (shop) $0.00 of $9.00" in in_run(place, governor, clock, "shop")
 
 
 def test_who_does_not_close_the_pipe_does_not_keep_the_line_waiting(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from corvus.cli.app import application
 from corvus.cli.main import main
+from corvus.config.layers.environment import OTHER_USES
 from corvus.version import __version__
 
 Capture = pytest.CaptureFixture[str]
@@ -85,3 +86,15 @@ def test_help_is_a_command_too(path: list[str], capsys: Capture) -> None:
     expected = capsys.readouterr().out
     assert main(["help", *path]) == 0
     assert capsys.readouterr().out == expected
+
+
+def test_a_variable_that_an_option_reads_is_no_mistake_in_the_config() -> None:
+    """A config is refused where a variable of ours sets nothing."""
+    read = {
+        str(option.envvar)
+        for command in COMMANDS.values()
+        for option in command.params
+        if option.envvar
+    }
+    assert {"CORVUS_BRANCH", "CORVUS_SESSION_ID"} <= read
+    assert {name for name in read if name.startswith("CORVUS_")} <= OTHER_USES.keys()

@@ -14,7 +14,9 @@ from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from corvus.base.money import NanoUSD
-from corvus.cli.everyday.card import of_run, runtime_of_run
+from corvus.cli.agents.run_budgets import known_of_run
+from corvus.cli.everyday.card import of_run, project_of_run, runtime_of_run
+from corvus.cli.everyday.card_budgets import RunOnCard
 from corvus.cli.serving.agent_tools import server_of
 from corvus.compile import RunLimits
 from tests.cli.places import ROOT, Place
@@ -180,10 +182,13 @@ def test_in_a_run_it_answers_by_the_limits_of_the_run(
     place = Place(tmp_path)
     limits = RunLimits(daily_nano_usd=NanoUSD(3 * 10**9))
     runtime = place.runtime.limited(limits)
-    with of_run(runtime, "01a2", "a", None, limits):
+    run = RunOnCard("01a2", "a", None, limits, known_of_run("cli-code", project="search"))
+    with runtime.governor() as governor, of_run(runtime, run, governor):
         monkeypatch.setenv("CORVUS_RUN", "01a2")
         found = runtime_of_run(os.environ)
+        assert project_of_run(os.environ) == "search"
     assert found is not None
     assert (found.ledger_path, found.config_paths) == (place.ledger, (place.config,))
     assert [one.limit for one in found.policy.budgets if one.name == "day"] == [3 * 10**9]
     assert runtime_of_run(os.environ) is None, "the run has ended"
+    assert project_of_run(os.environ) is None

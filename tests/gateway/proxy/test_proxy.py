@@ -249,6 +249,16 @@ def test_a_redirect_is_not_followed(gateway: Proxied) -> None:
     assert gateway.spent() == 0
 
 
+def test_an_answer_that_the_client_has_already_is_no_redirect(gateway: Proxied) -> None:
+    async def unchanged(call: Call) -> None:
+        await call.raw(b'HTTP/1.1 304 Not Modified\r\netag: "a"\r\n\r\n')
+
+    gateway.provider.script = unchanged
+    with gateway.client(if_none_match='"a"') as client:
+        answer = client.get("/v1/models")
+    assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", '"a"')
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [

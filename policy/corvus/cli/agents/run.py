@@ -23,11 +23,11 @@ from corvus.cli.agents.child import MARK, environment_of, find_command, run_chil
 from corvus.cli.agents.clients import Situation, setup_of
 from corvus.cli.agents.hidden import Hidden, hidden_of, refuse_shown_password
 from corvus.cli.agents.leads import run_keys, with_upstreams
+from corvus.cli.agents.run_budgets import budgets_of_run, known_of_run
 from corvus.cli.agents.run_text import refuse_without_budget
 from corvus.cli.agents.tally import Tally
 from corvus.cli.credentials import STORE_PASSWORD, hide
 from corvus.compile import RunLimits
-from corvus.governor.rules import budgets_of_run
 from corvus.model.steering import MissionOutcome, MissionRequest, OverrideRequest
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from corvus.governor.governor import Governor
     from corvus.model.budget import Budget
     from corvus.model.gateway import Kind
+    from corvus.model.status_report import StatusReport
     from corvus.runtime import Runtime
 
 
@@ -55,6 +56,7 @@ class RunRequest:
         log_in_of: With ``pass_through``: the API whose log-in alone the command keeps, as there is
             no key; ``None`` where the user asked for it, so that keys stay, too.
         is_quiet: Whether neither start nor end of a run that goes well is said.
+        project: The project that session, mission and calls are of.
     """
 
     surface: str
@@ -68,6 +70,7 @@ class RunRequest:
     branch: str | None = None
     log_in_of: Kind | None = None
     is_quiet: bool = False
+    project: str | None = None
 
 
 class Run:
@@ -100,6 +103,12 @@ class Run:
         self._configured = frozenset(upstream.kind for upstream in runtime.gateway.upstreams)
         self._options = with_upstreams(runtime.gateway, pass_through=request.pass_through)
         self._checkout = checkout_of(Path.cwd(), request.branch)
+        self._known = known_of_run(
+            request.surface,
+            project=request.project,
+            branch=self._checkout.branch,
+            tags=self._checkout.tags(),
+        )
         self._keeps_log_in = any(upstream.pass_through for upstream in self._options.upstreams)
         self._budgets = self._require_budget()
         refuse_shown_password(self._runtime)
@@ -140,7 +149,7 @@ class Run:
                 environment = environment_of(
                     kept, variables, session_id=self.session_id, run_id=self._id
                 )
-                with self._opened(governor, runs), self._card():
+                with self._opened(governor, runs), self._card(governor):
                     exit_code: int | None = None
                     try:
                         self._say_start(governor, hidden)
@@ -189,10 +198,9 @@ class Run:
         }
         budgets = budgets_of_run(
             self._runtime.policy,
-            request.surface,
+            self._known,
             providers,
             in_mission=request.mission is not None,
-            branch=self._checkout.branch,
         )
         if not budgets and request.limits.run_nano_usd is None and not request.ungoverned:
             refuse_without_budget(self._runtime, request.surface)
@@ -218,6 +226,7 @@ class Run:
                 self.session_id,
                 self._request.surface,
                 self._mission,
+                self._request.project,
                 branch=self._checkout.branch,
                 tags=self._checkout.tags(),
             ),
@@ -275,7 +284,13 @@ class Run:
             from corvus.governor.overrides import require_allowed
 
             require_allowed(self._runtime.policy)
-        run = runfile.OpenRun(self._id, self.session_id, self._mission, not self._request.session)
+        run = runfile.OpenRun(
+            self._id,
+            self.session_id,
+            self._mission,
+            is_own_session=not self._request.session,
+            project=self._request.project,
+        )
         noting = runfile.noted(runs, run) if self._runtime.policy.enabled else nullcontext()
         with noting:
             if self._mission is not None:
@@ -284,20 +299,23 @@ class Run:
                 self._override(governor)
             yield
 
-    def _card(self) -> AbstractContextManager[None]:
+    def _card(self, governor: Governor) -> AbstractContextManager[None]:
         """Keep what `corvus statusline` reads in the command: limits of a run are in no config."""
         if not self._runtime.policy.enabled:
             return nullcontext()
         from corvus.cli.everyday.card import of_run
+        from corvus.cli.everyday.card_budgets import RunOnCard
 
         mission = None if self._mission is None else self._mission_request(self._mission)
-        return of_run(self._runtime, self._id, self.session_id, mission, self._request.limits)
+        run = RunOnCard(self._id, self.session_id, mission, self._request.limits, self._known)
+        return of_run(self._runtime, run, governor)
 
     def _mission_request(self, mission: str) -> MissionRequest:
         limit = self._request.limits.run_nano_usd
         if self._request.mission is None:  # the run itself: the config's bounds of missions are not
-            return MissionRequest(self.session_id, mission, limit, 0, 0)
-        return MissionRequest(self.session_id, mission, self._lower(limit))
+            return MissionRequest(self.session_id, mission, limit, 0, 0, self._request.project)
+        lower = self._lower(limit)
+        return MissionRequest(self.session_id, mission, lower, project=self._request.project)
 
     def _lower(self, limit: NanoUSD | None) -> NanoUSD | None:
         """Return the lower of an option and the config's limit of missions: both hold."""
@@ -316,7 +334,11 @@ class Run:
 
         governor.override(
             OverrideRequest(
-                local_actor(), "asked for the run", self.session_id, surface=self._request.surface
+                local_actor(),
+                "asked for the run",
+                self.session_id,
+                surface=self._request.surface,
+                project=self._request.project,
             )
         )
 
@@ -326,9 +348,10 @@ class Run:
         if not is_limited:
             run_text.say(run_text.ungoverned(runtime, self.session_id))
         elif not self._request.is_quiet:
-            status = governor.status(self.session_id, self._mission)
+            status = self._status(governor)
             source = run_text.source_of(runtime, self._request.limits.options)
-            run_text.say(run_text.started(source, status, self._budgets, self.session_id))
+            session, project = self.session_id, self._request.project
+            run_text.say(run_text.started(source, status, self._budgets, session, project))
         cautions = run_text.cautions(
             runtime,
             self._budgets,
@@ -347,14 +370,15 @@ class Run:
         shown = "was not run" if exit_code is None else f"ended with {exit_code}"
         if not self._request.is_quiet:
             run_text.say(f"corvus: session {self.session_id} {shown}")
+        project = self._request.project
         try:
             if self._mission is not None:
                 ok = exit_code == 0
                 outcome = MissionOutcome.COMPLETED if ok else MissionOutcome.FAILED
-                governor.end_mission(self.session_id, self._mission, outcome)
+                governor.end_mission(self.session_id, self._mission, outcome, project)
             if not self._request.session and self._tally.last is not None:
                 with suppress(SteeringRefused):
-                    governor.close_session(self.session_id)
+                    governor.close_session(self.session_id, project)
             self._show(governor)
         except PolicyError as fault:
             run_text.say(f"corvus: no summary: {fault}")
@@ -367,7 +391,7 @@ class Run:
         elif not self._request.is_quiet:
             if (line := self._tally.line()) is not None:
                 run_text.say(line)
-            status = governor.status(self.session_id, self._mission)
+            status = self._status(governor)
             if sys.stderr.isatty():
                 summary.print_table(self._runtime, status, stderr=True)
             else:
@@ -377,6 +401,9 @@ class Run:
             learns = self._runtime.policy.hold == "expected"
             governor.report()
             self._runtime.bookkeeping.drain(governor.recorded_in, learns=learns)
+
+    def _status(self, governor: Governor) -> StatusReport:
+        return governor.status(self.session_id, self._mission, project=self._request.project)
 
     def _told(self, exit_code: int | None) -> int:
         """Return the exit code: the command's own, unless a budget stopped it (DIA-5, CLI-5).

@@ -13,10 +13,12 @@ from corvus.answers.amounts import amount_words, limit_words, match_words
 from corvus.base.errors import NoBudget
 from corvus.base.money import MAX_LIMIT_USD, NanoUSD, nano_usd
 from corvus.cli.agents.hidden import password_layer
+from corvus.cli.agents.run_budgets import is_partial
 from corvus.compile import RunLimits
 from corvus.config.layers.order import Layer
 from corvus.diagnostics.plain import escape
-from corvus.governor.rules import MISSION, is_partial
+from corvus.gateway.proxy.clients import ID_CHARACTERS_MAX, is_id
+from corvus.governor.rules import MISSION
 from corvus.metering.providers import PROVIDERS
 
 if TYPE_CHECKING:
@@ -61,7 +63,13 @@ def source_of(runtime: Runtime, options: Collection[str]) -> str:
     return files or "CORVUS_ variables and --set (no config)"
 
 
-def started(source: str, status: StatusReport, budgets: Collection[Budget], session: str) -> str:
+def started(
+    source: str,
+    status: StatusReport,
+    budgets: Collection[Budget],
+    session: str,
+    project: str | None = None,
+) -> str:
     """Return the first line of a governed run.
 
     Args:
@@ -69,6 +77,7 @@ def started(source: str, status: StatusReport, budgets: Collection[Budget], sess
         status: Where they stand.
         budgets: Those that limit the run.
         session: Its id.
+        project: Of the session.
     """
     by_name = {item.budget.name: item for item in status.decision.statuses}
     names = [budget.name for budget in budgets]
@@ -77,7 +86,8 @@ def started(source: str, status: StatusReport, budgets: Collection[Budget], sess
         names.append(MISSION)
     divided = {budget.name: _for_each(budget) for budget in budgets if budget.per}
     left = ", ".join(divided.get(name) or _left(by_name[name]) for name in names if name in by_name)
-    return f"corvus: governed by {source}: {left} left; session {session} starts"
+    whose = f" of project {project}" if project else ""
+    return f"corvus: governed by {source}: {left} left; session {session}{whose} starts"
 
 
 def ungoverned(runtime: Runtime, session: str) -> str:
@@ -140,6 +150,21 @@ def _left(status: BudgetStatus) -> str:
     if budget.per and not status.part:
         return f"{budget.name} {limit} for each {' and '.join(budget.per)}"
     return f"{budget.name}{f' ({only})' if only else ''} {left} of {limit}"
+
+
+def read_project(project: str | None) -> str | None:
+    """Return the project that an option names; an empty one is refused, for it might be a mistake.
+
+    Raises:
+        BadParameter: It is no name that calls could have.
+    """
+    if project is not None and not is_id(project.strip()):
+        raise typer.BadParameter(
+            f"a project is a text of 1 to {ID_CHARACTERS_MAX} characters: leave the option out "
+            "for none",
+            param_hint="--project",
+        )
+    return None if project is None else project.strip()
 
 
 def read_limits(limit: str | None, daily: str | None, session_limit: str | None) -> RunLimits:

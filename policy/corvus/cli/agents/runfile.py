@@ -31,12 +31,14 @@ class OpenRun:
 
     Attributes:
         is_own_session: Whether the session is of this run alone.
+        project: Of session and mission.
     """
 
     run_id: str
     session_id: str
     mission_id: str | None
     is_own_session: bool
+    project: str | None = None
 
 
 def folder_of(ledger: Path) -> Path:
@@ -110,6 +112,7 @@ def _read(descriptor: int) -> OpenRun | None:
             str(said["session_id"]),
             None if said["mission_id"] is None else str(said["mission_id"]),
             said["is_own_session"] is True,
+            None if said.get("project") is None else str(said["project"]),
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
@@ -118,10 +121,14 @@ def _read(descriptor: int) -> OpenRun | None:
 def _end(governor: Governor, run: OpenRun) -> None:
     if run.mission_id is not None:
         with suppress(SteeringRefused):  # it never began
-            governor.end_mission(run.session_id, run.mission_id, MissionOutcome.FAILED)
-    if run.is_own_session and governor.status(run.session_id).session is not None:
+            governor.end_mission(run.session_id, run.mission_id, MissionOutcome.FAILED, run.project)
+    if run.is_own_session and _is_known(governor, run):
         with suppress(SteeringRefused):  # it is closed already
-            governor.close_session(run.session_id)
+            governor.close_session(run.session_id, run.project)
+
+
+def _is_known(governor: Governor, run: OpenRun) -> bool:
+    return governor.status(run.session_id, project=run.project).session is not None
 
 
 def _lock(descriptor: int) -> bool:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from corvus.base.errors import PolicyError
-from corvus.base.period import Period, window_at
 from corvus.base.time import microseconds
+from corvus.cli.everyday.card_budgets import RunOnCard, entries_of, shared_entries
 from corvus.cli.everyday.line import (
     CARD_VERSION,
     STALE_SECONDS,
@@ -29,23 +29,14 @@ from corvus.cli.everyday.line import (
     state_folder,
 )
 from corvus.diagnostics.plain import escape
-from corvus.governor.rules import MISSION, budgets_to_register
-from corvus.store.kinds import budget_key
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from corvus.compile import RunLimits
-    from corvus.model.budget import Budget
-    from corvus.model.status_report import StatusReport
-    from corvus.model.steering import MissionRequest
+    from corvus.governor.governor import Governor
     from corvus.runtime import Runtime
 
 _FAULT_MAX = 160
 _HOLDS_SECONDS = 3600
-_WINDOWS = 10
 _KEPT_SECONDS = 7 * 86_400
-_OF_SESSIONS = (Period.SESSION, Period.MISSION)
 
 
 def refresh(directory: Path, environment: Mapping[str, str]) -> None:
@@ -81,34 +72,27 @@ def refresh(directory: Path, environment: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def of_run(
-    runtime: Runtime,
-    run_id: str,
-    session_id: str,
-    mission: MissionRequest | None,
-    limits: RunLimits,
-) -> Generator[None]:
+def of_run(runtime: Runtime, run: RunOnCard, governor: Governor) -> Generator[None]:
     """Keep a card for the command of a run, whose limits stand in no config, while it lasts.
 
     What stands in the way must not stop a run that is governed without it.
 
     Args:
         runtime: What is in force, the limits of the run included.
-        run_id: Of the run.
-        session_id: Of the run.
-        mission: Of the run, if it is one.
-        limits: What its options limit.
+        run: The run.
+        governor: Of its calls.
     """
-    environment = {**os.environ, "CORVUS_RUN": run_id}
+    environment = {**os.environ, "CORVUS_RUN": run.run_id}
     where = card_path(environment, "")
     card = _empty("", environment)
     card["run"] = {
         "config": [os.path.abspath(path) for path in runtime.config_paths],
         "ledger": os.path.abspath(runtime.ledger_path),
-        "limits": asdict(limits),
+        "limits": asdict(run.limits),
+        "project": run.project,
     }
     with suppress(PolicyError, OSError):
-        card |= _in_force(runtime, session_id, mission, holds_seconds=_KEPT_SECONDS)
+        card |= _in_force(runtime, run, governor, holds_seconds=_KEPT_SECONDS)
         write(where, card)
     try:
         yield
@@ -137,6 +121,15 @@ def runtime_of_run(environment: Mapping[str, str]) -> Runtime | None:
 
     limits = RunLimits(**run["limits"])
     return open_runtime(run["config"], ledger=run["ledger"]).limited(limits)
+
+
+def project_of_run(environment: Mapping[str, str]) -> str | None:
+    """Return the project of the run that this process belongs to; ``None`` outside of one."""
+    if not environment.get("CORVUS_RUN"):
+        return None
+    card = read_card(environment, "", time.time_ns() // 1000)
+    run: dict[str, Any] | None = (card or {}).get("run")
+    return None if run is None else run.get("project") or None
 
 
 def _empty(directory: str, environment: Mapping[str, str]) -> dict[str, Any]:
@@ -174,8 +167,8 @@ def _tried(environment: Mapping[str, str]) -> dict[str, list[int] | None]:
 
 def _in_force(
     runtime: Runtime,
-    session_id: str | None = None,
-    mission: MissionRequest | None = None,
+    run: RunOnCard | None = None,
+    governor: Governor | None = None,
     *,
     holds_seconds: int = _HOLDS_SECONDS,
 ) -> dict[str, Any]:
@@ -185,7 +178,7 @@ def _in_force(
         return {"day": _day(runtime)}
     found: dict[str, Any] = {"is_enforced": True}
     # It enrols a budget that is new, and counts what was imported; of a run the governor does so.
-    status = runtime.status(session_id) if session_id is None or place.is_shared else None
+    status = runtime.status() if run is None else None
     if place.is_shared or not place.exists:
         found["as_of_us"] = microseconds(now)
     else:
@@ -193,56 +186,9 @@ def _in_force(
         found["store"] = os.path.abspath(place.name)
         found["stale_after_us"] = microseconds(now) + holds_seconds * 10**6
     found["until_us"] = microseconds(now) + (holds_seconds + _HOLDS_SECONDS) * 10**6
-    budgets = [
-        _entry(budget, now, session_id, mission, status)
-        for budget in budgets_to_register(runtime.policy)
-        if not budget.per and (budget.name != MISSION or mission is not None)
-    ]
-    return found | {"budgets": budgets}
-
-
-def _entry(
-    budget: Budget,
-    now: datetime,
-    session_id: str | None,
-    mission: MissionRequest | None,
-    status: StatusReport | None,
-) -> dict[str, Any]:
-    limit = budget.limit
-    if budget.name == MISSION and mission is not None and mission.limit_nano_usd is not None:
-        limit = mission.limit_nano_usd
-    standing = None
-    if status is not None:
-        items = {item.budget.name: item for item in status.decision.statuses}
-        item = items.get(budget.name)
-        standing = [item.spent, item.held] if item is not None else [0, 0]
-    of_session = budget.period in _OF_SESSIONS
-    return {
-        "name": budget.name,
-        "key": budget_key(budget),
-        "measure": budget.measure.value,
-        "limit": limit,
-        "warns": budget.warn_at_percent,
-        "windows": _windows(budget, now),
-        "seconds": budget.window_seconds,
-        "of_session": of_session,
-        "session": session_id if of_session else None,
-        "mission": mission.id if mission and budget.period is Period.MISSION else None,
-        "standing": standing,
-    }
-
-
-def _windows(budget: Budget, now: datetime) -> list[tuple[int, int]] | None:
-    """Return the present window and some after it, so that a card outlives the end of a day."""
-    window = window_at(budget.period, now, budget.timezone)
-    if window is None:
-        return None
-    found: list[tuple[int, int]] = []
-    for _ in range(_WINDOWS):
-        found.append((microseconds(window.start), microseconds(window.end)))
-        window = window_at(budget.period, window.end, budget.timezone)
-        assert window is not None, "its period has a calendar"
-    return found
+    if place.is_shared and run is not None and governor is not None:
+        return found | {"budgets": shared_entries(runtime.policy, now, run, governor)}
+    return found | {"budgets": entries_of(runtime.policy, now, run, status)}
 
 
 def _day(runtime: Runtime) -> int | None:

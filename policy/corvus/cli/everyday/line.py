@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Card: TypeAlias = dict[str, Any]
     Entry: TypeAlias = dict[str, Any]
 
-CARD_VERSION = 1
+CARD_VERSION = 2
 STALE_SECONDS = 60.0
 """How old what is not read from the store may be before it is fetched again."""
 _STARTING_SECONDS = 15.0
@@ -44,12 +44,12 @@ SELECT coalesce(sum(spent_nano_usd), 0), coalesce(sum(held_nano_usd), 0),
     coalesce(sum(tokens), 0), coalesce(sum(held_tokens), 0),
     coalesce(sum(calls), 0), coalesce(sum(held_calls), 0)
 FROM balance
-WHERE budget_id = (SELECT id FROM budget WHERE key = ?) AND part = ''
-    AND window_start_us = ? AND session_id = ? AND mission_id = ?
+WHERE budget_id = (SELECT id FROM budget WHERE key = ?) AND part = ?
+    AND window_start_us = ? AND session_id = ? AND mission_id = ? AND project = coalesce(?, project)
 """
 _OPENED = """
 SELECT max(window_start_us) FROM balance
-WHERE budget_id = (SELECT id FROM budget WHERE key = ?) AND part = '' AND window_start_us <= ?
+WHERE budget_id = (SELECT id FROM budget WHERE key = ?) AND part = ? AND window_start_us <= ?
 """
 _MEASURES = {"usd": 0, "tokens": 2, "calls": 4}
 
@@ -155,8 +155,8 @@ def _sums(
     start = _start(connection, entry, now_us)
     if start is None or connection is None:
         return 0, 0
-    named = (session if entry["of_session"] else "", entry["mission"] or "")
-    row = connection.execute(_BALANCE, (entry["key"], start, *named)).fetchone()
+    whose = (session if entry["of_session"] else "", entry["mission"] or "", entry["project"])
+    row = connection.execute(_BALANCE, (entry["key"], entry["part"], start, *whose)).fetchone()
     place = _MEASURES[entry["measure"]]
     return row[place], row[place + 1]
 
@@ -166,7 +166,7 @@ def _start(connection: sqlite3.Connection | None, entry: Entry, now_us: int) -> 
     if entry["seconds"]:
         if connection is None:
             return None
-        opened = connection.execute(_OPENED, (entry["key"], now_us)).fetchone()[0]
+        opened = connection.execute(_OPENED, (entry["key"], entry["part"], now_us)).fetchone()[0]
         is_open = opened is not None and opened + entry["seconds"] * 1_000_000 > now_us
         return opened if is_open else None
     if entry["windows"] is None:

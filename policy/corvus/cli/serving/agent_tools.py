@@ -44,17 +44,18 @@ _INSTRUCTIONS = (
 )
 
 
-def server_of(runtime: Runtime, *, lifts: bool) -> MCPServer[Any]:
+def server_of(runtime: Runtime, *, lifts: bool, project: str | None = None) -> MCPServer[Any]:
     """Return a server that is not running yet.
 
     Args:
         runtime: The config in force.
         lifts: Whether its tools may lift blocks.
+        project: Of the session of this run.
     """
     server: MCPServer[Any] = MCPServer(
         "corvus", version=__version__, instructions=_INSTRUCTIONS, log_level="ERROR"
     )
-    tools = Tools(runtime)
+    tools = Tools(runtime, project)
     for tool in (
         tools.budget_status,
         tools.spent_today,
@@ -88,10 +89,12 @@ class Tools:
 
     Args:
         runtime: The config in force.
+        project: Of the session of this run.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, project: str | None = None) -> None:
         self._runtime = runtime
+        self._project = project
 
     def budget_status(
         self, session: str | None = None, mission: str | None = None
@@ -150,7 +153,9 @@ class Tools:
             hint = f"; the book has {near}" if near else ""
             raise UnpricedModel(f"there is no price for {model!r}{hint}", model)
         usage = Usage(input_tokens, output_tokens, cache_read_tokens=cache_read_tokens)
-        return self._decided(price, usage, Request(model, None, _session(None) or "mcp"))
+        return self._decided(
+            price, usage, Request(model, None, _session(None) or "mcp", project=self._project)
+        )
 
     def _decided(self, price: Price, usage: Usage, request: Request) -> dict[str, Any]:
         from corvus.prices.cost import estimate
@@ -237,7 +242,9 @@ class Tools:
 
         request = OverrideRequest(local_actor(), reason, _session(session), surface=Surface.CLI)
         with self._runtime.steering() as governor:
-            granted = governor.override(request)
+            own = None if session else self._project
+            project = own or governor.project_of(request.session_id)
+            granted = governor.override(replace(request, project=project))
         return {
             "override_id": granted.id,
             "session_id": granted.session_id,

@@ -42,8 +42,8 @@ def mcp(
         raise GatewayRefused(
             f"corvus mcp needs {missing.name}: pip install 'corvus-policy[mcp]'"
         ) from None
-    from corvus.cli.everyday.card import runtime_of_run
+    from corvus.cli.everyday.card import project_of_run, runtime_of_run
 
     of_run = None if config or sets or ledger else runtime_of_run(os.environ)
     runtime = of_run or opened(config, ledger, sets)
-    server_of(runtime, lifts=allow).run("stdio")
+    server_of(runtime, lifts=allow, project=project_of_run(os.environ)).run("stdio")

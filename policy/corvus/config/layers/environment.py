@@ -26,6 +26,8 @@ PREFIX = "CORVUS_"
 OTHER_USES = {
     "CORVUS_CONFIG": "names the config file",
     "CORVUS_SESSION_ID": "names the session",
+    "CORVUS_BRANCH": "names the branch that a run works on",
+    "CORVUS_PULL_REQUEST": "names the pull request of `corvus pr`",
     "CORVUS_RUN": "marks what runs under `corvus agent` or `corvus code`",
     "CORVUS_TRACEBACK": "shows where an unexpected failure came from",
     "CORVUS_WORKSPACE": "is read by the corvus agent runtime",

@@ -8,6 +8,9 @@ from corvus.gateway.asgi import Headers
 from corvus.gateway.exchange import Outlet
 from corvus.gateway.proxy.failures import UpstreamFailed
 
+_NOT_MODIFIED = 304
+"""Names no address: the client has the answer already."""
+
 
 class Answer:
     """An answer.
@@ -34,7 +37,7 @@ class Answer:
     @property
     def is_redirect(self) -> bool:
         """Whether it names another address, which could be anybody's."""
-        return 300 <= self.status < 400
+        return 300 <= self.status < 400 and self.status != _NOT_MODIFIED
 
     @property
     def is_ready(self) -> bool:

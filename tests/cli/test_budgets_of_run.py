@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from corvus.governor.rules import budgets_of_run, is_partial
+from corvus.cli.agents.run_budgets import budgets_of_run, is_partial, known_of_run
 from corvus.runtime import open_runtime
 
 NAMED = """
@@ -32,13 +32,15 @@ def reached(
     period: str = "week",
     limit: str = "5",
     in_mission: bool = False,
+    project: str | None = None,
 ) -> list[bool]:
     """Return for each budget that can meet a call of ``corvus code`` whether it is partial."""
     config = folder / "corvus.toml"
     config.write_text(NAMED.format(enabled=enabled, period=period, limit=limit, match=match))
     policy = open_runtime([config]).policy
     providers = {"openai", "anthropic"}
-    found = budgets_of_run(policy, "cli-code", providers, in_mission=in_mission, branch="fix/login")
+    known = known_of_run("cli-code", project=project, branch="fix/login", tags=[("a", "b")])
+    found = budgets_of_run(policy, known, providers, in_mission=in_mission)
     return [is_partial(one) for one in found]
 
 
@@ -56,6 +58,7 @@ def reached(
         ('branch = "fix/*"', [False]),
         ('branch = ["main", "release-*"]', []),
         ('token = "*"', []),
+        ('"tag.a" = "c"', []),
         ('model = "claude-*"', [True]),
         ('provider = "open*"', [True]),
         ('provider = "mistral"', []),
@@ -66,6 +69,12 @@ def test_only_what_can_match_a_call_of_the_run_limits_it(
     tmp_path: Path, match: str, expected: list[bool]
 ) -> None:
     assert reached(tmp_path, match) == expected
+
+
+def test_the_project_of_a_run_decides_as_that_of_a_call_does(tmp_path: Path) -> None:
+    assert reached(tmp_path, 'project = "search"', project="search") == [False]
+    assert reached(tmp_path, 'project = "s*"', project="shop") == [False]
+    assert reached(tmp_path, 'project = "search"', project="shop") == []
 
 
 def test_a_limit_of_0_and_governance_that_is_off_limit_nothing(tmp_path: Path) -> None:
