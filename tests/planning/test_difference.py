@@ -96,6 +96,39 @@ def test_the_same_policy_has_no_difference() -> None:
     assert difference(fake_policy(BASE), fake_policy(BASE)).is_empty
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("enabled = true", "enabled = false"),  # of both
+        ('period = "week"', 'period = "week"\nenforce = "warn"'),
+    ],
+)
+def test_what_refuses_nothing_is_not_tightened(old: str, new: str) -> None:
+    before = BASE.replace(old, new)
+    after = before.replace("limit_usd = 20", "limit_usd = 2").replace('"user"', '"agent"')
+    found = difference(fake_policy(before), fake_policy(after))
+    assert found.budgets[-1].fate is Fate.CHANGED
+    assert found.budgets[-1].effect is Effect.NONE
+    assert not found.tightens
+    assert not found.is_empty
+
+
+def test_a_new_budget_of_a_policy_that_is_off_tightens_nothing() -> None:
+    off = BASE.replace("enabled = true", "enabled = false")
+    found = difference(fake_policy(off.partition("[[")[0]), fake_policy(off))
+    assert found.budgets[-1].fate is Fate.ADDED
+    assert not found.tightens
+
+
+def test_a_change_of_actions_is_named_and_is_in_the_way_of_no_call() -> None:
+    found = difference(fake_policy(BASE), fake_policy(BASE + '[autonomy]\nlevel = "full"'))
+    assert [(each.name, each.effect) for each in found.settings] == [
+        ("autonomy.level", Effect.NONE)
+    ]
+    assert not found.is_empty
+    assert not found.tightens
+
+
 def test_every_value_of_a_policy_is_compared() -> None:
     """A new field of a budget or a policy needs its line in the tables."""
     told = {*differences._BUDGET, "name", "config_key"}  # pyright: ignore[reportPrivateUsage]

@@ -99,6 +99,23 @@ def test_a_call_has_what_was_held_and_what_it_cost(
     )
 
 
+def test_a_report_at_the_instant_of_the_expiry_counts_once(
+    runtime: Runtime, clock: FrozenClock
+) -> None:
+    with runtime.governor() as governor:
+        held = governor.reserve(Request("m", NanoUSD(30 * CENT), "s", "p")).reservation
+        assert held is not None
+        clock.move(timedelta(seconds=runtime.policy.reservation_ttl_seconds))
+        assert governor.reserve(Request("m", NanoUSD(CENT), "other", "p")).allowed
+        governor.commit(held, Usage(5, 2), cost_nano_usd=NanoUSD(7))
+    _, expired, _, replaced = events_of(runtime, clock)
+    assert isinstance(expired, CallTurn)
+    assert isinstance(replaced, CallTurn)
+    assert expired.at_us == replaced.at_us
+    assert (expired.kind, expired.counted_nano_usd) == (Turn.EXPIRED, 30 * CENT)
+    assert (replaced.kind, replaced.counted_nano_usd, replaced.tokens) == (Turn.REPLACED, 7, 7)
+
+
 def test_a_capped_call_has_what_was_asked_for(runtime: Runtime, clock: FrozenClock) -> None:
     with runtime.governor() as governor:
         request = governor.request("m", input_tokens=100_000, max_output_tokens=600_000)

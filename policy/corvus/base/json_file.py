@@ -25,8 +25,9 @@ def read_object(path: Path) -> dict[str, Any]:
             raise JsonFileFault("is no regular file")
         with path.open("rb") as stream:
             data = stream.read(BYTES_MAX + 1)
-    except OSError as fault:
-        raise JsonFileFault(f"cannot be read: {fault.strerror or fault}") from None
+    except (OSError, ValueError) as fault:  # as a path with a NUL is
+        reason = getattr(fault, "strerror", None) or fault
+        raise JsonFileFault(f"cannot be read: {reason}") from None
     if len(data) > BYTES_MAX:
         raise JsonFileFault(f"is larger than {BYTES_MAX:,} bytes")
     try:

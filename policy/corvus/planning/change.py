@@ -58,6 +58,7 @@ class BudgetPlan:
             limits of their own.
         before: What it did; ``None`` where it is new, or nothing is compared.
         after: What it does; ``None`` where it is removed.
+        is_enforced: Whether the new policy governs spend at all.
     """
 
     change: BudgetChange
@@ -67,6 +68,7 @@ class BudgetPlan:
     lets_pass: int | None
     before: Effects | None
     after: Effects | None
+    is_enforced: bool
 
     @property
     def budget(self) -> Budget:
@@ -154,7 +156,8 @@ def plan(
     tally_after = tallies[-1]
     tally_before = tallies[0] if before is not None else None
     budgets = tuple(
-        _budget_plan(change, cells, tally_before, tally_after) for change in changed.budgets
+        _budget_plan(change, cells, tally_before, tally_after, after.policy)
+        for change in changed.budgets
     )
     old: Collection[str] = tally_before.refused if tally_before else ()
     return Plan(
@@ -224,7 +227,7 @@ def _replay(sums: Sums, replays: Sequence[Replay], on_progress: Progress) -> Non
 
 
 def _budget_plan(
-    change: BudgetChange, cells: _Cells, before: Tally | None, after: Tally
+    change: BudgetChange, cells: _Cells, before: Tally | None, after: Tally, policy: Policy
 ) -> BudgetPlan:
     budget = change.after or change.before
     assert budget is not None, "it is of one of the two"
@@ -237,6 +240,7 @@ def _budget_plan(
         lets_pass=found.lets_pass if not budget.limits else None,
         before=before.budgets.get(change.name, Effects()) if before and change.before else None,
         after=after.budgets.get(change.name, Effects()) if change.after else None,
+        is_enforced=policy.enabled,
     )
 
 

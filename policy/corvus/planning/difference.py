@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
 
+from corvus.autonomy.decide import Autonomy
 from corvus.model.budget import Budget, Measure
 from corvus.model.policy import Policy
 from corvus.model.price import Price
@@ -54,12 +55,14 @@ class BudgetChange:
         before: As the old policy has it.
         after: As the new one has it.
         changes: Of one that both have.
+        is_governed: Whether either policy governs spend at all (EVA-11).
     """
 
     name: str
     before: Budget | None
     after: Budget | None
     changes: tuple[Change, ...]
+    is_governed: bool = True
 
     @property
     def fate(self) -> Fate:
@@ -76,7 +79,7 @@ class BudgetChange:
         if self.before is None or self.after is None:
             only = self.after or self.before
             assert only is not None, "it is of one of the two"
-            if not _limits_anything(only):
+            if not self.is_governed or not _limits_anything(only):
                 return Effect.NONE
             return Effect.TIGHTENS if self.before is None else Effect.LOOSENS
         return _together(change.effect for change in self.changes)
@@ -88,7 +91,7 @@ class Difference:
 
     Attributes:
         budgets: Of every budget, in the order of the new policy; those that were removed last.
-        settings: What is no budget: prices, the ladder, missions.
+        settings: What is no budget: prices, the ladder, missions, actions.
     """
 
     budgets: tuple[BudgetChange, ...]
@@ -112,12 +115,24 @@ def difference(before: Policy, after: Policy) -> Difference:
     old = {budget.name: budget for budget in before.budgets}
     new = {budget.name: budget for budget in after.budgets}
     names = [*new, *(name for name in old if name not in new)]
+    is_governed = before.enabled or after.enabled
     budgets = tuple(
-        BudgetChange(name, old.get(name), new.get(name), tuple(_of_budget(old, new, name)))
+        BudgetChange(
+            name,
+            old.get(name),
+            new.get(name),
+            tuple(_of_budget(old, new, name, is_governed=is_governed)),
+            is_governed,
+        )
         for name in names
     )
-    settings = (*_of_settings(before, after), *_of_prices(before.prices, after.prices))
-    return Difference(budgets, settings)
+    settings = [*_of_settings(before, after), *_of_prices(before.prices, after.prices)]
+    if not is_governed:
+        settings = [
+            replace(change, effect=Effect.NONE) if change.name.startswith("cost.") else change
+            for change in settings
+        ]
+    return Difference(budgets, (*settings, *_of_autonomy(before.autonomy, after.autonomy)))
 
 
 _Judge = Callable[[Any, Any], Effect]
@@ -199,14 +214,20 @@ _MISSION: Mapping[str, tuple[str, _Judge]] = {
 }
 
 
-def _of_budget(old: Mapping[str, Budget], new: Mapping[str, Budget], name: str) -> Iterator[Change]:
+def _of_budget(
+    old: Mapping[str, Budget], new: Mapping[str, Budget], name: str, *, is_governed: bool
+) -> Iterator[Change]:
     before, after = old.get(name), new.get(name)
     if before is None or after is None:
         return
+    is_inert = not (is_governed and (_limits_anything(before) or _limits_anything(after)))
     for key, judge in _BUDGET.items():
         was, is_ = getattr(before, key), getattr(after, key)
         if was == is_ or (key == "on_exceeded" and "warn" in (before.enforce, after.enforce)):
             continue  # what only warns has no ladder
+        if is_inert:
+            yield Change(key, was, is_, Effect.NONE)
+            continue
         is_comparable = before.measure is after.measure or key not in ("limit", "limits")
         yield Change(key, was, is_, judge(was, is_) if is_comparable else Effect.DEPENDS)
 
@@ -229,6 +250,14 @@ def _of_prices(before: tuple[Price, ...], after: tuple[Price, ...]) -> Iterator[
         was, is_ = old.get(key), new.get(key)
         if was != is_:
             yield Change(f"cost.prices.{key}", was, is_, Effect.DEPENDS)
+
+
+def _of_autonomy(before: Autonomy, after: Autonomy) -> Iterator[Change]:
+    """Compare what decides on actions, which is in the way of no call."""
+    for field in fields(Autonomy):
+        was, is_ = getattr(before, field.name), getattr(after, field.name)
+        if was != is_:
+            yield Change(f"autonomy.{field.name}", was, is_, Effect.NONE)
 
 
 def _by_key(prices: tuple[Price, ...]) -> dict[str, tuple[Price, ...]]:

@@ -43,6 +43,7 @@ _EVENTS = f"""
 WITH used AS (
     SELECT reservation_id, settled_at, cost_nano_usd AS cost, ({_TOKENS}) AS tokens,
         coalesce(cost_nano_usd, computed_cost_nano_usd) AS counted,
+        corrects_id IS NOT NULL AS is_correction,
         id NOT IN (
             SELECT corrects_id FROM usage_record WHERE calls < 0 AND corrects_id IS NOT NULL
         ) AS stands
@@ -87,6 +88,7 @@ WITH used AS (
     FROM reservation_event AS event
     LEFT JOIN used
         ON used.reservation_id = event.reservation_id AND used.settled_at = event.recorded_at
+        AND used.is_correction = (event.kind = 'replaced')
     WHERE event.kind NOT IN ('reserved', 'denied')
         AND event.recorded_at >= $since AND event.recorded_at < $ends
 ), unheld AS (

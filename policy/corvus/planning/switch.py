@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -149,7 +149,7 @@ def switched(
         PlanRefused: A model has no price.
         LedgerError: It cannot be read.
     """
-    on = span.until.date()
+    on = _last_day(span)
     with ledger.explaining():
         ledger.connection.execute(_CREATE)
     for switch in switches:
@@ -171,6 +171,10 @@ def switched(
     return Switched(on, costs, moved)
 
 
+def _last_day(span: Span) -> date:
+    return (span.until - timedelta.resolution).date()
+
+
 def _require_price(books: PriceBooks, policy: Policy, switch: Switch, on: date) -> None:
     """Refuse a model without a price, and name what may be meant."""
     try:
@@ -187,7 +191,7 @@ def _require_price(books: PriceBooks, policy: Policy, switch: Switch, on: date) 
 def _reprice(ledger: Ledger, books: PriceBooks, numbered: tuple[int, Switch], span: Span) -> bool:
     """Keep what the calls of a switch would have cost; return whether the maker is another one."""
     number, switch = numbered
-    on = span.until.date()
+    on = _last_day(span)
     price = books.find(switch.model, on=on)
     assert price is not None, "it was looked for before"
     try:

@@ -129,6 +129,48 @@ def test_the_least_limit_refuses_nothing_and_a_cent_less_does(
         assert month.json(capsys)["total"]["newly_refused"]["calls"] == refused
 
 
+def test_the_least_limit_as_it_is_shown_refuses_nothing(month: Month, capsys: Capture) -> None:
+    runtime = open_runtime([month.config], ledger=month.folder / "l.duckdb", clock=month.clock)
+    with runtime.governor() as governor:  # rounded to the cent, it would not do
+        asked = Request("m", NanoUSD(9_501_000_001), "late", user="bo")
+        assert governor.reserve(asked).allowed
+    month.clock.move(timedelta(seconds=1))
+    month.limit(9.5)
+    assert main(["plan", *month.where]) == Exit.CLEAN
+    assert "least limit that refuses nothing: $9.51; 99 % pass with $9.51" in (
+        capsys.readouterr().out
+    )
+    month.limit(9.51)
+    assert main(["plan", *month.where, "--fail-on", "refusals"]) == Exit.CLEAN
+
+
+def test_values_of_a_config_are_shown_as_they_are(month: Month, capsys: Capture) -> None:
+    own = (
+        month.config.read_text()
+        + "[[cost.budgets]]\nname = 'each'\nper = ['user']\nperiod = 'day'\n"
+    )
+    month.config.write_text(f"{own}limit_usd = 9\nlimits = {{ bot = 0.125 }}\n")
+    old = month.folder / "old.toml"
+    changed = (
+        month.config.read_text().replace("0.125", "0.121").replace("input = 1", "input = 0.075")
+    )
+    old.write_text(changed)
+    assert main(["plan", *month.where, "--base", str(old)]) == Exit.CLEAN
+    out = capsys.readouterr().out
+    assert "bot $0.121 -> bot $0.125" in out
+    assert "input $0.075" in out
+
+
+def test_a_policy_that_is_off_is_said_to_enforce_nothing(month: Month, capsys: Capture) -> None:
+    month.limit(6)
+    off = month.config.read_text().replace("enabled = true", "enabled = false")
+    month.config.write_text(off)
+    assert main(["plan", *month.where]) == Exit.CLEAN
+    assert "not enforced, as cost.enabled is false: at most $9.50 of $6.00 in 3 days" in (
+        capsys.readouterr().out
+    )
+
+
 def test_markdown_is_for_a_pull_request(month: Month, capsys: Capture) -> None:
     month.limit(6)
     assert main(["plan", *month.where, "--format", "markdown", "-o", "plan.md"]) == Exit.CLEAN
@@ -233,6 +275,31 @@ def test_outside_of_git_a_revision_is_refused(
     outside.write_text(CONFIG.format(day=6))
     assert main(["plan", str(outside), *month.where, "--base", "main"]) == Exit.USAGE
     assert "lies in no git repository, and there is no file main" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shape", ["text", "markdown", "json"])
+def test_a_key_that_was_given_for_a_name_is_not_shown(
+    month: Month, capsys: Capture, shape: str
+) -> None:
+    key = "sk-ant-api03-AAAABBBBCCCCDDDDEEEEFFFF"
+    runtime = open_runtime([month.config], ledger=month.folder / "l.duckdb", clock=month.clock)
+    with runtime.governor() as governor:
+        for user in (key, "bo"):
+            asked = Request("m", NanoUSD(150 * CENT), key, user=user, project=key)
+            assert governor.reserve(asked).allowed
+    month.clock.move(timedelta(seconds=1))
+    month.limit(1)
+    assert main(["plan", *month.where, "--format", shape]) == Exit.CLEAN
+    assert key not in capsys.readouterr().out
+    at = month.clock.now().isoformat()
+    words = ["policy", "bisect", *month.where[:2], "--incident", at]
+    assert main([*words, "--format", "json" if shape == "json" else "text"]) == Exit.CLEAN
+    assert key not in capsys.readouterr().out
+
+
+def test_a_span_in_the_future_is_refused(month: Month, capsys: Capture) -> None:
+    assert main(["plan", *month.where[:2], "--since", "2199"]) == Exit.USAGE
+    assert "--since 2199 (2199-01-01 00:00) is in the future" in capsys.readouterr().err
 
 
 def test_a_span_without_calls_is_said(month: Month, capsys: Capture) -> None:

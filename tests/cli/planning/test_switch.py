@@ -81,6 +81,11 @@ def test_a_call_belongs_to_the_first_switch_that_matches(where: list[str], capsy
     assert [one["calls"] for one in found["switches"]] == [2, 1]
 
 
+def test_prices_are_those_of_the_last_day_of_the_span(where: list[str], capsys: Capture) -> None:
+    words = [*where, "--until", "2026-11-18"]
+    assert switched(words, capsys, "*-large=claude-small")["prices_of"] == "2026-11-18"
+
+
 def test_text_says_why_it_is_an_interval(where: list[str], capsys: Capture) -> None:
     assert main(["plan", *where, "--switch", "*-large=claude-small"]) == Exit.CLEAN
     out = capsys.readouterr().out

@@ -191,6 +191,11 @@ def test_what_the_present_policy_stops_is_said(
     [
         ([], 2, "--incident"),
         (["--incident", "once"], 2, "once"),
+        (
+            ["--incident", "2026-11-18T12:00Z", "--spend-below", "900"],
+            2,
+            "the calls of that day did not come to $900.00 by 2026-11-18T12:00Z",
+        ),
         (["--incident", "2026-11-18T07:59Z"], 2, "no call was admitted by 2026-11-18T07:59Z"),
         (["--incident", "2026-11-18T09:00Z", "--ledger", "nowhere.duckdb"], 30, "neither a ledger"),
         (["--incident", "2026-11-18T09:00Z", "--config", "nowhere.toml"], 2, "does not exist"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from corvus.answers.amounts import amount_exact
@@ -10,8 +11,8 @@ from corvus.base.time import instant_at
 from corvus.cli.output import json_text
 from corvus.cli.planning.wording import (
     SIGNS,
-    amount,
     change_words,
+    covering,
     dollars,
     effect_lines,
     not_known,
@@ -24,6 +25,7 @@ from corvus.cli.planning.wording import (
     when,
 )
 from corvus.diagnostics.plain import escape
+from corvus.diagnostics.secrets import scrub
 from corvus.model.budget import Rung
 from corvus.planning.change import BudgetPlan, Plan, Side
 from corvus.planning.difference import BudgetChange, Change, Fate
@@ -52,7 +54,12 @@ def text(plan: Plan, other: Switched | None = None) -> str:
         other: What the calls would have cost with other models.
     """
     lines = [*_lines(plan), *(["", *switch_lines(other)] if other else [])]
-    return "\n".join(map(escape, lines)) + "\n"
+    return "\n".join(map(_shown, lines)) + "\n"
+
+
+def _shown(words: str) -> str:
+    """Write words of strangers, who may have given a key for a name."""
+    return escape(scrub(words))
 
 
 def _lines(plan: Plan) -> Iterator[str]:
@@ -167,19 +174,19 @@ def _row(one: BudgetPlan) -> str:
         changes or _plain(terms(one.budget)),
         f"{len(after.bound)} of {one.windows}",
         f"{after.refused.calls:,} ({dollars(after.refused.cost_nano_usd)})",
-        amount(one.least, one.budget.measure),
+        covering(one.least, one.budget.measure),
     ]
     return f"| {' | '.join(cells)} |"
 
 
 def _code(words: str) -> str:
-    plain = escape(words).replace("`", "'").replace("|", "\\|")
+    plain = _shown(words).replace("`", "'").replace("|", "\\|")
     return f"`{plain}`"
 
 
 def _plain(words: str) -> str:
     """Write words of strangers so that Markdown takes none of them for its own."""
-    return escape(words).translate(_MARKS)
+    return _shown(words).translate(_MARKS)
 
 
 def json(plan: Plan, other: Switched | None = None) -> str:
@@ -266,25 +273,38 @@ def _effects(effects: Effects) -> dict[str, object]:
         "lifted": _count(effects.lifted),
         "first": None if effects.first is None else _call(effects.first),
         "denials": {denial.value: many for denial, many in effects.denials.most_common()},
-        "users": {user or "(none)": many for user, many in effects.users.most_common()},
+        "users": _users(effects),
     }
+
+
+def _users(effects: Effects) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for user, many in effects.users.items():
+        found[scrub(user) if user else "(none)"] += many
+    return dict(found.most_common())
 
 
 def _call(outcome: Outcome) -> dict[str, object]:
     call, request = outcome.call, outcome.call.request
+    names = {
+        name: value and scrub(value)
+        for name, value in (
+            ("session_id", request.session_id),
+            ("model", request.model),
+            ("mission_id", request.mission_id),
+            ("project", request.project),
+            ("user", request.user),
+            ("agent", request.agent),
+            ("subagent", request.subagent),
+            ("branch", request.branch),
+        )
+    }
     return {
         "id": call.id,
         "requested_at": instant_at(call.requested_us).isoformat(),
         "denial": outcome.denial.value if outcome.denial else None,
         "rungs": [rung.value for rung in outcome.rungs],
-        "session_id": request.session_id,
-        "model": request.model,
-        "mission_id": request.mission_id,
-        "project": request.project,
-        "user": request.user,
-        "agent": request.agent,
-        "subagent": request.subagent,
-        "branch": request.branch,
+        **names,
     }
 
 

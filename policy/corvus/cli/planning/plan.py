@@ -101,11 +101,16 @@ def plan(  # noqa: PLR0917 - options of a command
 
 
 def _span(runtime: Runtime, since: str | None, until: str | None) -> Span:
+    from corvus.base.errors import ReportParameterInvalid
     from corvus.cli.times import parse_bounds
     from corvus.planning.ledger_events import Span
 
     now = runtime.clock.now()
     bounds = parse_bounds(since or _SINCE, until, now)
+    if bounds["since"] > now:
+        raise ReportParameterInvalid(
+            f"--since {since} ({bounds['since']:%Y-%m-%d %H:%M}) is in the future"
+        )
     return Span(bounds["since"], bounds.get("until", now))
 
 

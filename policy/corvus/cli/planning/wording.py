@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from corvus.answers.amounts import amount_words, limit_words, match_words, span_words
-from corvus.base.money import usd_text
+from corvus.base.money import usd_short, usd_text
 from corvus.base.period import Period
 from corvus.base.time import instant_at
 from corvus.model.budget import Budget, Measure, Rung
@@ -39,14 +39,20 @@ _PASSED = {
 }
 
 
+_CENT = 10_000_000
+
+
 def dollars(nano_usd: int) -> str:
     """Write an amount for a person, to the cent, or exact where it is less than one."""
-    return f"${usd_text(nano_usd, 2 if nano_usd == 0 or nano_usd >= 10_000_000 else 4)}"
+    return f"${usd_text(nano_usd, 2 if nano_usd == 0 or nano_usd >= _CENT else 4)}"
 
 
-def amount(value: int, measure: Measure) -> str:
-    """Write an amount of a budget for a person."""
-    return dollars(value) if measure is Measure.USD else amount_words(value, measure)
+def covering(value: int, measure: Measure) -> str:
+    """Write the least amount that covers one, for a person: a limit that is typed so covers it."""
+    if measure is Measure.USD:
+        step = _CENT if value >= _CENT else _CENT // 100
+        value = -(-value // step) * step
+    return amount_words(value, measure)
 
 
 def plural(number: int, noun: str) -> str:
@@ -73,7 +79,7 @@ def value_words(key: str, value: Any, budget: Budget | None = None) -> str:
 
 
 def _limits(budget: Budget) -> str:
-    listed = (f"{glob} {amount(limit, budget.measure)}" for glob, limit in budget.limits)
+    listed = (f"{glob} {amount_words(limit, budget.measure)}" for glob, limit in budget.limits)
     return ", ".join(listed) or "none"
 
 
@@ -91,7 +97,7 @@ def _item(value: object) -> str:
         return f"{glob} to {', '.join(models)}"
     if not isinstance(value, Price):
         return str(value)
-    rates = ", ".join(f"{kind.value} {dollars(rate)}" for kind, rate in value.rates.items())
+    rates = ", ".join(f"{kind.value} ${usd_short(rate)}" for kind, rate in value.rates.items())
     since = f" from {value.effective_from}" if value.effective_from else ""
     return f"{rates or 'no rates'}{since}"
 
@@ -132,7 +138,7 @@ def effect_lines(plan: BudgetPlan) -> Iterator[str]:
         bound = f"bound in {len(before.bound)} of {windows_of(plan)}" if before else ""
         yield f"it {bound}: {refused(before)}" if before and before.bound else "it never bound"
     elif not budget.limit and not budget.limits:
-        yield f"off; the calls come to at most {amount(plan.least, budget.measure)}"
+        yield f"off; the calls come to at most {covering(plan.least, budget.measure)}"
     elif not after.bound:
         yield _never(plan)
     else:
@@ -142,7 +148,10 @@ def effect_lines(plan: BudgetPlan) -> Iterator[str]:
 def _never(plan: BudgetPlan) -> str:
     budget, before = plan.budget, plan.before
     was = f" (before: in {len(before.bound)})" if before is not None and before.bound else ""
-    most = f"at most {amount(plan.least, budget.measure)} of {limit_words(budget)}"
+    most = f"at most {covering(plan.least, budget.measure)} of {limit_words(budget)}"
+    if not plan.is_enforced:
+        calls = most if plan.calls else "no call"
+        return f"not enforced, as cost.enabled is false{was}: {calls} in {windows_of(plan)}"
     if budget.enforce == "warn":
         return f"only warns{was}: {most if plan.calls else 'no call'} in {windows_of(plan)}"
     if budget.limit and plan.least > budget.limit:
@@ -160,9 +169,9 @@ def _binding(plan: BudgetPlan, after: Effects) -> Iterator[str]:
         yield f"first: {who(after.first)}"
     if len(after.users) > 1:
         yield f"refused most: {', '.join(_users(after))}"
-    line = f"least limit that refuses nothing: {amount(plan.least, measure)}"
+    line = f"least limit that refuses nothing: {covering(plan.least, measure)}"
     if plan.lets_pass is not None:
-        line += f"; 99 % pass with {amount(plan.lets_pass, measure)}"
+        line += f"; 99 % pass with {covering(plan.lets_pass, measure)}"
     yield line
 
 

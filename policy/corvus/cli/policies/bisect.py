@@ -70,11 +70,14 @@ def bisect(
     require_books(runtime)
     found = _bisected(runtime, incident, below, since)
     if found is None:
-        print(
-            f"corvus: no call was admitted by {incident} in {runtime.ledger_path}; name another "
-            "instant with --incident, or another ledger with --ledger",
-            file=sys.stderr,
-        )
+        from corvus.answers.amounts import amount_words
+        from corvus.model.budget import Measure
+
+        other = "name another instant with --incident, or another ledger with --ledger"
+        none = "no call was admitted"
+        if below is not None:
+            none = f"the calls of that day did not come to {amount_words(below, Measure.USD)}"
+        print(f"corvus: {none} by {incident} in {runtime.ledger_path}; {other}", file=sys.stderr)
         raise typer.Exit(Exit.USAGE)
     found = found._replace(remedies=found.remedies[:most])
     print(json_text(as_body(found, runtime)) if output == "json" else as_text(found, runtime))

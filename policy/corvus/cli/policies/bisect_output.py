@@ -16,6 +16,7 @@ from corvus.config.edit.change import read_config, set_keys
 from corvus.config.toml.values import quoted, shown, written
 from corvus.diagnostics.model import ConfigError
 from corvus.diagnostics.plain import escape
+from corvus.diagnostics.secrets import scrub
 from corvus.diagnostics.unified import unified_diff
 from corvus.model.budget import Budget, Measure
 from corvus.planning.bisect import Effect, Remedy
@@ -44,7 +45,7 @@ class Bisected(NamedTuple):
 
 def as_text(found: Bisected, runtime: Runtime) -> str:
     """Return what was found for a person."""
-    lines = [escape(f"incident: {_call_words(found.call)}")]
+    lines = [escape(scrub(f"incident: {_call_words(found.call)}"))]
     if found.already:
         names = escape(", ".join(found.already))
         lines.append(f"As the policy is now, it would be stopped: by {names}.")
@@ -57,7 +58,7 @@ def as_text(found: Bisected, runtime: Runtime) -> str:
     ]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     lines += [
-        escape(f"  {name:<{widths[0]}}  {change:<{widths[1]}}  {effect}")
+        escape(scrub(f"  {name:<{widths[0]}}  {change:<{widths[1]}}  {effect}"))
         for name, change, effect in rows
     ]
     first = found.remedies[0]
@@ -222,10 +223,10 @@ def as_body(found: Bisected, runtime: Runtime) -> dict[str, object]:
             "id": call.id,
             "requested_at": instant_at(call.requested_us).isoformat(),
             "model": request.model,
-            "session_id": request.session_id,
-            "user": request.user,
-            "project": request.project,
-            "agent": request.agent,
+            "session_id": scrub(request.session_id),
+            "user": request.user and scrub(request.user),
+            "project": request.project and scrub(request.project),
+            "agent": request.agent and scrub(request.agent),
             "held_nano_usd": str(request.estimate_nano_usd or 0),
             "cost_nano_usd": None if call.cost_nano_usd is None else str(call.cost_nano_usd),
         },
@@ -241,7 +242,7 @@ def _body(remedy: Remedy, runtime: Runtime) -> dict[str, object]:
     return {
         "kind": remedy.kind.value,
         "budget": remedy.after.name,
-        "part": part_words(remedy.part) or None,
+        "part": scrub(part_words(remedy.part)) or None,
         "measure": measure.value,
         "present_limit": None if remedy.present is None else amount_exact(remedy.present, measure),
         "limit": amount_exact(remedy.limit, measure),
@@ -250,7 +251,7 @@ def _body(remedy: Remedy, runtime: Runtime) -> dict[str, object]:
         "also_refused": {
             "calls": effect.calls,
             "cost_nano_usd": str(effect.cost_nano_usd),
-            "users": [*effect.users],
+            "users": [*map(scrub, effect.users)],
             "first_at": None if first is None else instant_at(first).isoformat(),
         },
         "patch": patch_of(remedy, runtime) or None,

@@ -59,6 +59,9 @@ _EXPECTED_TEXTS = {
     "at": "a date-time with its offset, such as 2026-11-25T15:00:00Z",
     "advance": "a length of time such as 90s, 5m, 2h or 7d, at most 366 days",
     "timezone": "an IANA time zone such as Europe/Berlin",
+    **dict.fromkeys(
+        ("path", "shadow", "book", "managed_settings", "config"), "a path without the character NUL"
+    ),
     "window": 'a length of time such as "5h", "30m" or "7d", from 1m to 366d',
 }
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}

@@ -15,6 +15,7 @@ from corvus.autonomy.decide import Verdict
 from corvus.config.model.case_values import Instant, Length, Sums
 from corvus.config.model.fields import (
     Amount,
+    FilePath,
     Models,
     Names,
     Percents,
@@ -244,7 +245,7 @@ class CasesTable(StrictTable):
     """A test file: cases of a policy."""
 
     config: Annotated[
-        Text | None,
+        FilePath | None,
         about(
             "The config under test, from the folder of this file; left out, the corvus.toml there "
             "or in a folder above. --config goes before it."

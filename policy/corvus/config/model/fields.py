@@ -207,6 +207,7 @@ Percents: TypeAlias = Annotated[
 Count: TypeAlias = Annotated[int, Field(ge=0, le=4_294_967_295)]
 Milliseconds: TypeAlias = Annotated[int, Field(ge=0, le=9_223_372_036_854_775_807)]
 Text: TypeAlias = Annotated[str, Field(min_length=1)]
+FilePath: TypeAlias = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]+$")]
 Names: TypeAlias = Annotated[
     list[Text], Field(json_schema_extra=_DISTINCT), AfterValidator(_distinct)
 ]

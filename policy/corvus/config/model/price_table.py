@@ -18,6 +18,7 @@ from corvus.config.model.fields import (
     NATIVE_ONLY,
     Amount,
     Fee,
+    FilePath,
     Names,
     Sha256,
     StrictTable,
@@ -133,7 +134,7 @@ class PriceBookSettings(StrictTable):
         json_schema_extra={"dependentRequired": {"book": ["sha256"], "sha256": ["book"]}}
     )
     book: Annotated[
-        Text | None,
+        FilePath | None,
         about(
             "Price book to take in place of the bundled one, as `corvus prices update` writes it; "
             "a relative path starts at the folder of this file. Left out: the bundled book."

@@ -93,6 +93,7 @@ PATTERNS: dict[str, Callable[[str], bool]] = {
     r"^[a-z0-9]+([_-][a-z0-9]+)*$": _is_slug,
     rf"^(?:{'|'.join(_ATTRIBUTES)}|(?s:tag\..+))$": _is_attribute,
     r"^[0-9a-f]{64}$": _is_sha256,
+    r"^[^\x00]+$": lambda text: bool(text) and "\0" not in text,
     r"^[^*?]+$": lambda text: bool(text) and "*" not in text and "?" not in text,
     r"^[A-Za-z_][A-Za-z0-9_]*$": lambda text: text.isascii() and text.isidentifier(),
     r"^https?://[^/\s]+[^\s]*$": (

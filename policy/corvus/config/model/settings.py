@@ -19,6 +19,7 @@ from corvus.config.model.fields import (
     NATIVE_ONLY,
     ArchiveUrl,
     Count,
+    FilePath,
     HttpUrl,
     Milliseconds,
     StoreUrl,
@@ -97,7 +98,7 @@ class LedgerSettings(StrictTable):
     """Where usage is kept."""
 
     path: Annotated[
-        Text | None,
+        FilePath | None,
         about(
             "Ledger file; a relative path starts at the folder of this file. "
             "Left out: $XDG_STATE_HOME/corvus/ledger.duckdb."
@@ -239,7 +240,7 @@ class GovernanceSettings(StrictTable):
     """Tables of corvus itself."""
 
     shadow: Annotated[
-        Text | None,
+        FilePath | None,
         about(
             "A config whose policy judges the calls that are admitted, and refuses none: what it "
             "would have refused is counted. A relative path starts at the folder of this file."

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from corvus.config.model.fields import HttpUrl, StrictTable, Text, Variable, about
+from corvus.config.model.fields import FilePath, HttpUrl, StrictTable, Text, Variable, about
 
 _MINUTES_MAX, _DAYS_MAX = 60, 365
 
@@ -82,7 +82,7 @@ class SignInSettings(StrictTable):
         ),
     ] = Field(default_factory=list[str])
     managed_settings: Annotated[
-        Text | None,
+        FilePath | None,
         about(
             "JSON file with the managed settings of Claude Code, which clients that have logged in "
             "are given. Left out: none."

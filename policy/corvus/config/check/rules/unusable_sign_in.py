@@ -99,7 +99,7 @@ def _proxy_faults(table: Table) -> Iterator[_Fault]:
 def _file_faults(table: Table, reporter: Reporter) -> Iterator[_Fault]:
     """Yield what is wrong with the file of managed settings, as far as this machine has it."""
     name, route = table.get("managed_settings"), (*_TABLE, "managed_settings")
-    if not isinstance(name, str) or not name:
+    if not isinstance(name, str) or reporter.is_reported(route):
         return
     import os
 
