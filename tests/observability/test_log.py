@@ -53,6 +53,20 @@ def test_text_lines_say_the_same(tmp_path: Path) -> None:
     assert CANARY not in "\n".join(lines)
 
 
+@pytest.mark.parametrize("name", ["uvicorn.error", "asyncio"])
+def test_a_line_of_the_server_has_the_same_form(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stream = io.StringIO()
+    with open_sinks(ObservabilityOptions(log="json"), Redactor(PriceBooks()), stream):
+        logging.getLogger(name).warning("Invalid HTTP request received.")
+    line = json.loads(stream.getvalue())
+    assert (line["level"], line["logger"]) == ("warning", name)
+    assert line["message"] == "Invalid HTTP request received."
+    assert capsys.readouterr().err == ""
+    assert logging.getLogger(name).handlers == []
+
+
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_a_line_that_is_no_event_is_scrubbed_and_stays_one_line(form: str) -> None:
     stream = io.StringIO()

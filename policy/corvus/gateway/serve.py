@@ -10,6 +10,7 @@ for how long, is decided in ``connections``.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
 import sys
@@ -94,6 +95,13 @@ class Server(uvicorn.Server):
         if self._on_stop is not None:
             self._on_stop()
         await super().shutdown(sockets)
+        if self.force_exit:  # a second Ctrl-C: nothing was cancelled, and the app is still open
+            open_requests = [*self.places.tasks]
+            for request in open_requests:
+                request.cancel()
+            if open_requests:
+                await asyncio.wait(open_requests, timeout=1)
+            await self.lifespan.shutdown()
 
 
 def serve(

@@ -20,6 +20,8 @@ from corvus.observability.redact import EventView, Redactor, clean
 
 Form: TypeAlias = Literal["text", "json", "off"]
 _ROOT = "corvus"
+_SERVERS = ("uvicorn.error", "asyncio")
+"""Loggers of what serves the gateway, whose lines have the same form."""
 _VIEW = "corvus_view"
 _REPEATED = "corvus_repeated"
 _REPEAT_SECONDS = 600.0
@@ -143,7 +145,7 @@ class JsonFormatter(logging.Formatter):
 
 @contextmanager
 def logging_to(stream: TextIO, form: Form) -> Generator[None]:
-    """Send all lines of corvus to a stream, and no longer to whoever logged before.
+    """Send the lines of corvus and its server to a stream, no longer to whoever logged before.
 
     Args:
         stream: Where to; stays open.
@@ -155,17 +157,19 @@ def logging_to(stream: TextIO, form: Form) -> Generator[None]:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     handler.addFilter(Repetitions())
-    logger = logging.getLogger(_ROOT)
-    before = logger.level, logger.propagate
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
+    loggers = [logging.getLogger(name) for name in (_ROOT, *_SERVERS)]
+    before = [(logger, logger.level, logger.propagate) for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.propagate = False
+    logging.getLogger(_ROOT).setLevel(logging.INFO)
     try:
         yield
     finally:
-        logger.removeHandler(handler)
-        logger.setLevel(before[0])
-        logger.propagate = before[1]
+        for logger, level, propagates in before:
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+            logger.propagate = propagates
         handler.flush()
 
 
@@ -180,12 +184,14 @@ def warning_on(stream: TextIO) -> Generator[None]:
     handler.setLevel(logging.WARNING)
     handler.setFormatter(PersonFormatter())
     handler.addFilter(Repetitions())
-    logger = logging.getLogger(_ROOT)
-    logger.addHandler(handler)
+    loggers = [logging.getLogger(name) for name in (_ROOT, *_SERVERS)]
+    for logger in loggers:
+        logger.addHandler(handler)
     try:
         yield
     finally:
-        logger.removeHandler(handler)
+        for logger in loggers:
+            logger.removeHandler(handler)
 
 
 def _instant(record: logging.LogRecord) -> str:

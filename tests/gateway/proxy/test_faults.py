@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import socket
 import threading
 import time
@@ -369,6 +370,31 @@ def test_a_store_that_is_locked_at_the_end_of_a_call_loses_nothing(tmp_path: Pat
         assert gateway.post("/v1/chat/completions", CHAT).json() == CHAT_BODY
         assert gateway.record()[:3] == (REPORTED, "priced", "completed")
         other.close()
+
+
+def test_a_second_signal_ends_the_wait_for_open_calls_and_records_them(tmp_path: Path) -> None:
+    with proxied(tmp_path) as gateway:
+        gateway.provider.script = stall_in_stream
+        gateway.stop()
+        child, port = gateway.start_process()
+        gateway.port = port
+        callers = [
+            threading.Thread(target=wait_in_vain, args=(gateway,), daemon=True) for _ in range(8)
+        ]
+        for caller in callers:
+            caller.start()
+        until = time.monotonic() + 15
+        while len(gateway.provider.calls) < 8 and time.monotonic() < until:
+            time.sleep(0.02)
+        child.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        child.send_signal(signal.SIGINT)
+        _, said = child.communicate(timeout=8)
+        assert child.returncode == 128 + signal.SIGINT
+        assert "Traceback" not in said
+        gateway.start()
+        assert gateway.held() == 0
+        assert [record.outcome for record in gateway.records()] == ["cancelled"] * 8
 
 
 def test_a_killed_gateway_loses_no_call(tmp_path: Path) -> None:
