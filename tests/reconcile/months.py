@@ -16,6 +16,7 @@ from decimal import Decimal
 from fractions import Fraction
 from uuid import UUID
 
+from corvus.base.time import SystemClock
 from corvus.ledger.ledger import Ledger
 from corvus.model.usage import COUNTS, TokenKind, Usage
 from corvus.prices.cost import cost
@@ -121,6 +122,7 @@ def recorded(ledger: Ledger, calls: Iterable[Call]) -> None:
         marks = ", ".join("?" for _ in row)
         table = ledger.table("usage_record")
         ledger.connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", row)  # noqa: S608
+    ledger.fill_roll_ups(SystemClock())
 
 
 def cents(amount: Fraction) -> str:

@@ -229,6 +229,7 @@ def test_a_deprecated_key_that_is_fixed_is_in_the_audit(tmp_path: Path, capsys: 
     place = Place(tmp_path)
     old = "[autonomy]\nmax_cost_per_day_cents = 500\n"
     place.config.write_text(f'{CONFIG}[governance.ledger]\npath = "{place.ledger}"\n\n{old}')
+    place.make_store()
     place.run("cost", "override")  # whoever steers, has it in force
     assert main(["check", "--fix", str(place.config)]) == 0
     assert "max_actions_per_hour = 500" in place.config.read_text()
