@@ -185,7 +185,9 @@ def in_a_child(environment: dict[str, str]) -> dict[str, str]:
 
 def file_system(url: str) -> tuple[Any, str]:
     """Return what reaches a URL, of fsspec, and the path of the URL there."""
-    fs, root = cast("Any", fsspec).url_to_fs(url, use_listings_cache=False)
+    fs, root = cast("Any", fsspec).url_to_fs(
+        url, use_listings_cache=False, skip_instance_cache=True
+    )
     fs.invalidate_cache()
     return fs, str(root)
 

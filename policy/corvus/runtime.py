@@ -536,10 +536,15 @@ class Runtime:
         return await _aside(self.status, session_id, mission_id, recorded=recorded)
 
     async def aaudit(
-        self, limit: int, since: datetime | None = None, kinds: Collection[str] = ()
+        self,
+        limit: int,
+        since: datetime | None = None,
+        kinds: Collection[str] = (),
+        *,
+        until: datetime | None = None,
     ) -> list[AuditEvent]:
         """Do what ``audit`` does, without keeping the event loop waiting."""
-        return await _aside(self.audit, limit, since, kinds)
+        return await _aside(self.audit, limit, since, kinds, until=until)
 
     async def aaudit_head(self) -> tuple[int, str]:
         """Do what ``audit_head`` does, without keeping the event loop waiting."""

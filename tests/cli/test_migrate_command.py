@@ -161,6 +161,7 @@ def test_a_migration_of_a_config_that_governs_is_in_its_audit(
     )
     other = tmp_path / "other.toml"
     other.write_bytes(place.config.read_bytes())
+    place.make_store()
     place.run("cost", "override")  # whoever steers, has it in force
     assert main(["migrate", str(place.config), str(other)]) == 0
     capsys.readouterr()

@@ -16,6 +16,7 @@ PACKAGE = Path(corvus.__file__).parent
 LIST = PACKAGE / "model" / "columns.py"
 MAPPED = {
     "ledger/migrations/0001_initial.sql",  # a migration is never edited
+    "ledger/migrations/0017_roll_ups.sql",
     "usage/exporters/focus.py",  # says which column each column of the specification comes from
     "usage/importers/claude_code.py",  # say which columns the fields of a log fill
     "usage/importers/exports/litellm.py",

@@ -41,6 +41,10 @@ def parked(place: Place) -> Approval:
     return place.governor.approvals()[0]
 
 
+def parkings(place: Place) -> list[CallParked]:
+    return [one for one in place.events if isinstance(one, CallParked)]
+
+
 def decide(place: Place, approval: Approval, *, granted: bool = True, **more: Any) -> Approval:
     return place.governor.decide_approval(
         ApprovalRequest(approval.id, "ana", is_granted=granted, **more)
@@ -314,7 +318,8 @@ class TestLink:
             place.spend("0.9")
             call = Aside(lambda: place.reserve("0.5"))
             approval = parked(place)
-            (event,) = [one for one in place.events if isinstance(one, CallParked)]
+            until(lambda: bool(parkings(place)))  # listeners hear of it after the commit
+            (event,) = parkings(place)
             link = urlsplit(event.link)
             query = {name: values[0] for name, values in parse_qs(link.query).items()}
             governor = place.governor

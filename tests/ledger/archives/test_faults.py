@@ -215,12 +215,12 @@ def test_an_answer_that_is_lost_after_the_entry_was_made_is_resolved(
         create_entry(place, entry)
         raise ArchiveFault("the connection broke")
 
-    monkeypatch.setattr("corvus.ledger.archives.archiver.create_entry", created_unheard)
-    with pytest.raises(LedgerError, match="the connection broke"):
-        archive(path, 30, to=Destination(url), clock=LATER)
+    with monkeypatch.context() as patch:
+        patch.setattr("corvus.ledger.archives.archiver.create_entry", created_unheard)
+        with pytest.raises(LedgerError, match="the connection broke"):
+            archive(path, 30, to=Destination(url), clock=LATER)
     with open_ledger(path) as ledger:
         assert contents(ledger) == keys(mixed(6))
-    monkeypatch.undo()
     archive(path, 30, to=Destination(url), clock=LATER)
     assert_settled(path, url, keys(mixed(6)))
 

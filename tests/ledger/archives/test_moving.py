@@ -77,12 +77,12 @@ def test_a_move_that_was_broken_off_goes_on(
         made.append(entry)
         raise ArchiveFault("the connection broke")
 
-    monkeypatch.setattr("corvus.ledger.archives.moving.create_entry", unheard)
-    with pytest.raises(LedgerError, match="the connection broke"):
-        move_archive(records(path), url)
+    with monkeypatch.context() as patch:
+        patch.setattr("corvus.ledger.archives.moving.create_entry", unheard)
+        with pytest.raises(LedgerError, match="the connection broke"):
+            move_archive(records(path), url)
     with open_ledger(path) as ledger:
         assert contents(ledger) == keys(mixed(6))
-    monkeypatch.undo()
     move_archive(records(path), url)
     assert len(made) == 1
     assert len(files_at(url)) == 5, "what counts already is not copied again"

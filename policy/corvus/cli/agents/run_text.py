@@ -17,7 +17,6 @@ from corvus.cli.agents.run_budgets import is_partial
 from corvus.compile import RunLimits
 from corvus.config.layers.order import Layer
 from corvus.diagnostics.plain import escape
-from corvus.gateway.proxy.clients import ID_CHARACTERS_MAX, is_id
 from corvus.governor.rules import MISSION
 from corvus.metering.providers import PROVIDERS
 
@@ -158,13 +157,17 @@ def read_project(project: str | None) -> str | None:
     Raises:
         BadParameter: It is no name that calls could have.
     """
-    if project is not None and not is_id(project.strip()):
+    if project is None:
+        return None
+    from corvus.gateway.proxy.clients import ID_CHARACTERS_MAX, is_id  # loaded only where needed
+
+    if not is_id(project.strip()):
         raise typer.BadParameter(
             f"a project is a text of 1 to {ID_CHARACTERS_MAX} characters: leave the option out "
             "for none",
             param_hint="--project",
         )
-    return None if project is None else project.strip()
+    return project.strip()
 
 
 def read_limits(limit: str | None, daily: str | None, session_limit: str | None) -> RunLimits:

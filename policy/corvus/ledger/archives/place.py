@@ -251,7 +251,9 @@ def _connect(url: str, options: dict[str, object]) -> tuple[Any, str]:
     """Return what reaches a URL, and the path of the URL there."""
     import fsspec
 
-    fs, root = cast("Any", fsspec).url_to_fs(url, use_listings_cache=False, **options)
+    # one that others of this process made may have been made before there were credentials
+    options = {"use_listings_cache": False, "skip_instance_cache": True, **options}
+    fs, root = cast("Any", fsspec).url_to_fs(url, **options)
     return fs, str(root).rstrip("/")
 
 
