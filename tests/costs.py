@@ -60,8 +60,8 @@ class Costs:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show the largest costs, and what to do about those that are too large."""
         terminalreporter.section(f"seconds of CPU: {sum(self.seconds.values()):.0f} in all")
-        dearest = sorted(self.seconds.items(), key=lambda item: -item[1])
-        for file, spent in dearest[:_SHOWN]:
+        costliest = sorted(self.seconds.items(), key=lambda item: -item[1])
+        for file, spent in costliest[:_SHOWN]:
             terminalreporter.line(f"{spent:7.1f}  {file}")
         for file in self.too_large():
             terminalreporter.line(
